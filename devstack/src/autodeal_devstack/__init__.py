@@ -1,0 +1,1 @@
+"""Everything on one machine: engines, the provider sandbox, the demo."""

@@ -1,0 +1,13 @@
+"""What all events share."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """A fact about one order. The tag is the event's type on the wire."""
+
+    order_id: int
+    schema_version: int = 1
+    """Raised when fields are added; readers accept any version of the same type."""

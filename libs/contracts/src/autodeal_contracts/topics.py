@@ -1,0 +1,37 @@
+"""The topics, their partitions and how long they keep records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+DAY_MS = 24 * 60 * 60 * 1000
+RETENTION_MS = 7 * DAY_MS
+"""How long a topic keeps a record. Inbox rows are kept longer (see `INBOX_RETENTION_MS`)."""
+INBOX_RETENTION_MS = 14 * DAY_MS
+
+SALE = "autodeal.sale.v1"
+PAYMENT = "autodeal.payment.v1"
+NOTIFICATION = "autodeal.notification.v1"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as it must exist in the cluster."""
+
+    name: str
+    key: str
+    """What its records are keyed by, in words."""
+    producer: str
+    """The one service that writes to it."""
+    partitions: int = 12
+    config: dict[str, str] = field(
+        default_factory=lambda: {"retention.ms": str(RETENTION_MS), "cleanup.policy": "delete"}
+    )
+
+
+TOPICS = (
+    Topic(name=SALE, key="order id", producer="vehicle"),
+    Topic(name=PAYMENT, key="order id", producer="payment"),
+    Topic(name=NOTIFICATION, key="provider payment id", producer="gateway"),
+)
+"""Every topic of the platform; `boleto.v1` joins with the boleto service."""

@@ -1,0 +1,1 @@
+"""Transactional messaging: outbox, relay, inbox, consumer, deadlines."""

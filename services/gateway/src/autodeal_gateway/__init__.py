@@ -1,0 +1,1 @@
+"""The edge: routing, tokens, people, webhooks, one API document."""

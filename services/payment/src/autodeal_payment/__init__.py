@@ -1,0 +1,1 @@
+"""Payments on DynamoDB: the paying half of the saga."""

@@ -1,0 +1,1 @@
+"""Vehicles and orders on PostgreSQL: the selling half of the saga."""
