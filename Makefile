@@ -11,7 +11,8 @@ BIN := .venv/bin
 MEMBERS := libs/contracts libs/messaging libs/platform services/vehicle services/payment services/gateway devstack
 STAMP := .venv/.locked
 
-export PYTHONDONTWRITEBYTECODE :=
+LOCK_ARGUMENTS := pyproject.toml --group dev --quiet --universal --generate-hashes --python-version 3.11 \
+  $(patsubst %,--no-emit-package autodeal-%,$(notdir $(MEMBERS))) --no-annotate --custom-compile-command 'make lock'
 
 .PHONY: help
 help: ## list these targets
@@ -33,10 +34,81 @@ install: $(STAMP) ## make .venv from the lock
 
 .PHONY: lock
 lock: $(UV) ## resolve requirements.lock anew, keeping what still fits
-	@$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev pyproject.toml \
-	  $(patsubst %,--no-emit-package autodeal-%,contracts messaging platform vehicle payment gateway devstack) \
-	  --no-annotate --custom-compile-command 'make lock' --output-file requirements.lock $(LOCK_FLAGS)
+	@$(UV) pip compile $(LOCK_ARGUMENTS) $(LOCK_FLAGS) --output-file requirements.lock
 
 .PHONY: upgrade
 upgrade: ## resolve requirements.lock to the newest versions
 	@$(MAKE) lock LOCK_FLAGS=--upgrade
+
+.PHONY: dev
+dev: $(STAMP) ## run the whole platform on this machine; Ctrl-C stops it (ENGINES=embedded|real|docker|addresses)
+	@exec $(BIN)/autodeal up
+
+.PHONY: demo
+demo: $(STAMP) ## drive a purchase to each of its endings and check the invariants
+	@exec $(BIN)/autodeal demo
+
+.PHONY: check
+check: $(STAMP) lock-fresh ## lint, types, import rules, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy libs/*/src services/*/src devstack/src tests bench tools
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m autodeal_contracts --check libs/contracts
+	@$(BIN)/python tools/write_openapi.py --check
+	@$(BIN)/python tools/write_readme.py --check
+
+.PHONY: lock-fresh
+lock-fresh: $(UV)
+	@cp requirements.lock .venv/requirements.lock.now
+	@$(UV) pip compile $(LOCK_ARGUMENTS) --output-file .venv/requirements.lock.now
+	@diff -q requirements.lock .venv/requirements.lock.now >/dev/null || { echo "requirements.lock is stale: make lock" >&2; exit 1; }
+
+.PHONY: fmt
+fmt: $(STAMP) ## format the code and mend what the linter can
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+.PHONY: test
+test: unit integration e2e e2e-real ## all tests (the last part needs a JDK and Maven)
+
+.PHONY: unit
+unit: $(STAMP) ## the tests without a socket, in seconds
+	@$(BIN)/pytest tests/unit tests/architecture
+
+.PHONY: integration
+integration: $(STAMP) ## contracts and adapters against the engines
+	@$(BIN)/pytest tests/contracts tests/integration
+
+.PHONY: e2e
+e2e: $(STAMP) ## whole purchases through the gateway
+	@$(BIN)/pytest tests/e2e
+
+.PHONY: e2e-real
+e2e-real: $(STAMP) ## the same on Apache Kafka and DynamoDB Local (a JDK and Maven)
+	@if [ -n "$${CI:-}" ] || { command -v java && command -v mvn; } >/dev/null; then \
+	  ENGINES=real $(BIN)/pytest tests/e2e; \
+	else echo "e2e-real: skipped, no JDK and Maven on this machine"; fi
+
+.PHONY: bench
+bench: $(STAMP) ## measure, as ratios against a limit taken in the same run
+	@$(BIN)/python -m bench
+
+.PHONY: schemas
+schemas: $(STAMP) ## write the event schemas and the AsyncAPI document
+	@$(BIN)/python -m autodeal_contracts libs/contracts
+
+.PHONY: openapi
+openapi: $(STAMP) ## write the platform's OpenAPI document
+	@$(BIN)/python tools/write_openapi.py
+
+.PHONY: readme
+readme: $(STAMP) ## write the generated parts of the README
+	@$(BIN)/python tools/write_readme.py
+
+.PHONY: generate
+generate: schemas openapi readme ## write everything that is generated and checked in
+
+.PHONY: clean
+clean: ## remove what was installed and built
+	@rm -rf .venv .tools .cache .autodeal .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Annotated
+
 import msgspec
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment with its offset; a local time without one is refused."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
+
+from autodeal_contracts.events.base import Instant
 
 
 class NotificationReceived(
@@ -13,7 +13,7 @@ class NotificationReceived(
     """The provider says that a payment changed. Only its id is passed on: what changed is asked for."""
 
     provider_payment_id: str
-    received_at: datetime
+    received_at: Instant
     request_id: str
     """The provider's `x-request-id`; the same notification sent again carries the same one."""
     schema_version: int = 1

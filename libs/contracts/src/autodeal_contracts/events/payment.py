@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 
-from autodeal_contracts.events.base import Event
+from autodeal_contracts.events.base import Event, Instant
 from autodeal_contracts.events.sale import PaymentMethod
 
 
@@ -34,7 +32,7 @@ class PaymentCreated(PaymentFact, frozen=True, kw_only=True, tag="payment.create
 
     payment_method: PaymentMethod
     instructions: PaymentInstructions
-    expires_at: datetime | None = None
+    expires_at: Instant | None = None
 
 
 class PaymentApproved(PaymentFact, frozen=True, kw_only=True, tag="payment.approved"):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 
-from autodeal_contracts.events.base import Event
+from autodeal_contracts.events.base import Event, Instant
 
 
 class PaymentMethod(StrEnum):
@@ -34,7 +33,7 @@ class SaleInitialized(Event, frozen=True, kw_only=True, tag="sale.initialized"):
     """The buyer's subject id at the identity provider; who that is, the wire does not say."""
     amount_cents: int
     payment_method: PaymentMethod
-    expires_at: datetime
+    expires_at: Instant
     idempotency_key_digest: str | None = None
     """SHA-256 (hex) of the buyer's idempotency key, so that a payment is found by it later."""
 
