@@ -1,0 +1,1 @@
+"""What a vehicle and an order are and may become: pure, without I/O, time and ids as arguments."""
