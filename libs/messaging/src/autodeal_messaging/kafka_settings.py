@@ -1,0 +1,40 @@
+"""How to reach Kafka, and the limits of every producer and consumer that does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaSettings:
+    """The Kafka group of a service's settings; a service inherits it into its own."""
+
+    kafka_bootstrap_servers: str
+    """Brokers to start from, as `host:port` separated by commas."""
+    kafka_client_id: str = "autodeal"
+    """The name under which the broker's logs and quotas know this process."""
+    kafka_security_protocol: str = "PLAINTEXT"
+    """PLAINTEXT or SSL."""
+    kafka_idempotent_producer: bool = True
+    """Off only for the embedded broker, which cannot hand out producer ids."""
+    kafka_request_timeout_ms: int = 10_000
+    """How long one produce request and its retries may take before its outcome counts as unknown."""
+    kafka_max_batch_bytes: int = 262_144
+    """The size at which a record batch of the relay is closed; one larger record travels alone."""
+    kafka_session_timeout_ms: int = 10_000
+    """How long a silent consumer keeps its partitions; a killed one hands over after this."""
+    kafka_heartbeat_interval_ms: int = 3_000
+    """How often a consumer says it is alive, and so how soon it learns of a rebalance."""
+    kafka_rebalance_timeout_ms: int = 20_000
+    """How long the group waits for a member to give up its partitions."""
+    kafka_fetch_max_wait_ms: int = 100
+    """How long the broker may hold a fetch that finds nothing. The embedded broker sleeps half of it
+    before it looks again, so it wants 20; Apache Kafka answers as soon as a record arrives."""
+    kafka_consumer_concurrency: int = 16
+    """How many keys one consumer handles at a time."""
+    kafka_consumer_window: int = 500
+    """How many records of one partition may be read ahead of the first unfinished one."""
+    kafka_commit_interval_ms: int = 250
+    """How often finished offsets are committed; what was handled since is repeated after a crash."""
+    kafka_drain_timeout_seconds: float = 10.0
+    """How long work in flight may take to finish when partitions are given up or the process stops."""

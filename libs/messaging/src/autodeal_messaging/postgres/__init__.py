@@ -1,0 +1,1 @@
+"""Outbox, inbox, deadlines and notifications on PostgreSQL."""
