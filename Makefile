@@ -16,7 +16,7 @@ LOCK_ARGUMENTS := pyproject.toml --group dev --quiet --universal --generate-hash
 
 .PHONY: help
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 $(UV):
 	@echo "installing uv $(UV_VERSION) into .tools/"
@@ -56,7 +56,7 @@ check: $(STAMP) lock-fresh ## lint, types, import rules, generated files
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m autodeal_contracts --check libs/contracts
 	@$(BIN)/python tools/write_openapi.py --check
-	@$(BIN)/python tools/write_readme.py --check
+	@$(BIN)/python tools/write_docs.py --check
 
 .PHONY: lock-fresh
 lock-fresh: $(UV)
@@ -102,12 +102,12 @@ schemas: $(STAMP) ## write the event schemas and the AsyncAPI document
 openapi: $(STAMP) ## write the platform's OpenAPI document
 	@$(BIN)/python tools/write_openapi.py
 
-.PHONY: readme
-readme: $(STAMP) ## write the generated parts of the README
-	@$(BIN)/python tools/write_readme.py
+.PHONY: docs
+docs: $(STAMP) ## write the generated parts of the README and the documents
+	@$(BIN)/python tools/write_docs.py
 
 .PHONY: generate
-generate: schemas openapi readme ## write everything that is generated and checked in
+generate: schemas openapi docs ## write everything that is generated and checked in
 
 .PHONY: clean
 clean: ## remove what was installed and built

@@ -1,0 +1,64 @@
+"""The timeline of each purchase as a table that a person reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autodeal_devstack.demo.endings import Ending
+    from autodeal_devstack.demo.stage import Purchase
+
+DETAIL_CHARACTERS = 64
+_LONG = {"pix_code", "boleto_line"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """An ending as it went: the purchase with its final order, or what went wrong."""
+
+    ending: Ending
+    seconds: float
+    purchase: Purchase | None = None
+    order: dict[str, Any] | None = None
+    failure: str = ""
+
+
+def print_timeline(console: Console, told: Told) -> None:
+    """Print one ending."""
+    mark = "[red]✗[/]" if told.failure else "[green]✓[/]"
+    title = f"{mark} [bold]{told.ending.title}[/]"
+    if told.order is not None:
+        title += f"  [dim]order {told.order['id']}, vehicle {told.order['vehicle_id']}, {told.seconds:.1f} s[/]"
+    console.print(title, highlight=False)
+    if told.order is not None:
+        console.print(_table(told.order))
+    if told.purchase is not None:
+        for note in told.purchase.notes:
+            console.print(f"  [dim]· {note}[/]", highlight=False)
+    if told.failure:
+        console.print(f"  [red]{told.failure}[/]", highlight=False)
+    console.print()
+
+
+def _table(order: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=True, padding=(0, 2), show_header=False)
+    table.add_column(justify="right", style="cyan", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim", no_wrap=True, overflow="ellipsis")
+    began = datetime.fromisoformat(order["timeline"][0]["at"])
+    for entry in order["timeline"]:
+        after = (datetime.fromisoformat(entry["at"]) - began).total_seconds()
+        table.add_row(f"+{after:.3f} s", entry["event"], _detail(entry.get("detail") or {}))
+    table.add_row("", f"[bold]{order['status']}[/]", f"R$ {order['price']:,.2f}")
+    return table
+
+
+def _detail(detail: dict[str, Any]) -> str:
+    told = ", ".join(f"{name} {value}" for name, value in detail.items() if value and name not in _LONG)
+    return told if len(told) <= DETAIL_CHARACTERS else told[: DETAIL_CHARACTERS - 1] + "…"
