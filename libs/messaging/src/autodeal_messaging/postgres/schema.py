@@ -26,19 +26,19 @@ def define_outbox(metadata: MetaData) -> Table:
 
     Identity values of one key ascend in commit order because they are drawn while the aggregate's row
     is locked. They need not ascend across keys, and no reader may assume that a seen id means that all
-    lower ones were seen.
+    lower ones were seen. The one index serves both reading a shard in order and deleting by position.
     """
     return Table(
         "outbox",
         metadata,
-        Column("id", BigInteger, Identity(always=True), primary_key=True),
         Column("shard", SmallInteger, nullable=False),
+        Column("id", BigInteger, Identity(always=True), nullable=False),
         Column("topic", Text, nullable=False),
         Column("key", Text, nullable=False),
         Column("headers", Text, nullable=False, comment="JSON object of header names and values"),
         Column("value", LargeBinary, nullable=False),
         Column("created_at", DateTime(timezone=True), nullable=False, server_default=NOW),
-        Index("outbox_by_shard", "shard", "id"),
+        PrimaryKeyConstraint("shard", "id"),
         # Nearly every page is emptied again within a second: vacuum must come early or scans meet
         # ever more dead rows.
         postgresql_with={
