@@ -1,0 +1,64 @@
+"""What every engine has in common."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from autodeal_devstack.engines.endpoints import Endpoints
+from autodeal_devstack.processes import KeptProcess, Keeper
+
+PORT_TRIES = 5
+"""How often an engine is started anew on another port because somebody else took the port first."""
+
+
+class Engine(Protocol):
+    """One engine: started once, then perhaps killed and restarted on the same address, then stopped."""
+
+    async def start(self) -> None:
+        """Start it and return once it answers its protocol. Raises EngineError."""
+
+    async def stop(self) -> None:
+        """End it in good order, by pid."""
+
+    async def kill(self) -> None:
+        """End it as a crash would."""
+
+    async def restart(self) -> None:
+        """Start it again on the same address, with the data that its kind keeps."""
+
+    def locate(self, endpoints: Endpoints) -> Endpoints:
+        """Fill in the addresses that this engine serves."""
+
+
+@dataclass(frozen=True)
+class EngineRoom:
+    """Where an engine runs: the keeper of its processes and the folder for its data and log."""
+
+    keeper: Keeper
+    folder: Path
+
+    def for_engine(self, name: str) -> EngineRoom:
+        """Make the engine's own folder below this one."""
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return replace(self, folder=folder)
+
+    @property
+    def log(self) -> Path:
+        """The file that the engine's output is appended to."""
+        return self.folder.with_suffix(".log")
+
+
+def plain_environment(**extra: str) -> dict[str, str]:
+    """Return an environment in which no variable of the caller configures an engine by accident."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+    return kept | extra
+
+
+async def stop_process(process: KeptProcess | None, *, timeout_seconds: float) -> None:
+    """Stop a process that may never have started or may have ended already."""
+    if process is not None:
+        await process.stop(timeout_seconds=timeout_seconds)

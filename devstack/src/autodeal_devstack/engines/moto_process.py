@@ -1,0 +1,164 @@
+"""The process behind the embedded DynamoDB and Cognito: moto's application, served one request at a time.
+
+moto rolls a failed DynamoDB transaction back by putting a copy of the whole table in its place, so its
+own threaded server forgets what others wrote meanwhile. Here requests take turns, which makes every
+transaction atomic, and the copy covers only the items that the transaction names, which makes it fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import io
+import sys
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+import uvicorn
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.table import Table
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+Message = MutableMapping[str, Any]
+WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+KEEP_ALIVE_SECONDS = 75
+BACKLOG = 512
+
+
+class OneAtATime:
+    """An ASGI application that calls a WSGI application on the event loop itself: requests take turns."""
+
+    def __init__(self, application: WsgiApplication) -> None:
+        self._application = application
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Read the whole request, answer it, write the whole response."""
+        if scope["type"] != "http":
+            return
+        body = b""
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        status, headers, answer = self._call(scope, body)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    def _call(self, scope: Message, body: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
+            started.append((status, headers))
+
+        answer = b"".join(self._application(environ_of(scope, body), start_response))
+        status, headers = started[-1]
+        named = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return int(status.split(" ", 1)[0]), named, answer
+
+
+def environ_of(scope: Message, body: bytes) -> dict[str, Any]:
+    """Return the WSGI environment of an ASGI request."""
+    host, port = scope["server"]
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"],
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1").upper().replace("-", "_")
+        if key == "CONTENT_TYPE":
+            environ[key] = value.decode("latin-1")
+        elif key != "CONTENT_LENGTH":
+            environ[f"HTTP_{key}"] = value.decode("latin-1")
+    return environ
+
+
+def partition_values(operations: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the keyed attributes that a transaction names, by table."""
+    named: dict[str, list[dict[str, Any]]] = {}
+    for operation in operations:
+        for details in operation.values():
+            named.setdefault(details.get("TableName", ""), []).append(
+                details.get("Key") or details.get("Item") or {}
+            )
+    return named
+
+
+def roll_back_only_what_is_named() -> None:
+    """Make moto's transactions copy the partitions they touch instead of whole tables."""
+    transact = DynamoDBBackend.transact_write_items
+    named: dict[str, list[dict[str, Any]]] = {}
+
+    def transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+        named.update(partition_values(transact_items))
+        try:
+            transact(backend, transact_items)
+        finally:
+            named.clear()
+
+    def copy_table(table: Table, memo: dict[int, Any]) -> Table:
+        if table.name not in named:
+            return whole_copy(table, memo)
+        copied = copy.copy(table)
+        copied.items = copy.copy(table.items)
+        touched = {str(item.get(table.hash_key_attr)) for item in named[table.name]}
+        for key, partition in table.items.items():
+            if str(key.to_json()) in touched:
+                copied.items[key] = copy.deepcopy(partition, memo)
+        return copied
+
+    DynamoDBBackend.transact_write_items = transact_write_items
+    Table.__deepcopy__ = copy_table
+
+
+def whole_copy(table: Table, memo: dict[int, Any]) -> Table:
+    """Copy a table as `copy.deepcopy` does when nothing is said about it."""
+    copied = table.__class__.__new__(table.__class__)
+    memo[id(table)] = copied
+    copied.__dict__.update({name: copy.deepcopy(value, memo) for name, value in table.__dict__.items()})
+    return copied
+
+
+def main() -> None:
+    """Serve on 127.0.0.1 and the port given as the only argument, until a signal comes."""
+    roll_back_only_what_is_named()
+    application = OneAtATime(DomainDispatcherApplication(create_backend_app))
+    config = uvicorn.Config(
+        application,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        http="httptools",
+        loop="asyncio",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=1,
+    )
+    asyncio.run(uvicorn.Server(config).serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""Child processes that never outlive the process that asked for them."""
+
+from autodeal_devstack.processes.await_ready import ProcessFailedError, await_ready
+from autodeal_devstack.processes.find_port import find_port
+from autodeal_devstack.processes.keeper import KeptProcess, Keeper
+
+__all__ = ["KeptProcess", "Keeper", "ProcessFailedError", "await_ready", "find_port"]

@@ -1,0 +1,41 @@
+"""Free TCP ports, and who listens on them."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+import psutil
+
+FIRST_PORT = 20_000
+LAST_PORT = 32_000
+"""Below the range from which the system draws ports of outgoing connections (32768 on Linux, 49152 elsewhere).
+
+A listener there can be restarted on its port without meeting an outgoing connection, and a client that
+reconnects while the listener is away cannot connect to itself.
+"""
+TRIES = 200
+
+
+def find_port() -> int:
+    """Return a port of 127.0.0.1 on which nothing listens now; another process may still take it first."""
+    random_ports = random.SystemRandom()
+    for _ in range(TRIES):
+        port = random_ports.randint(FIRST_PORT, LAST_PORT)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"no free port on 127.0.0.1 between {FIRST_PORT} and {LAST_PORT}")
+
+
+def listens_on(pid: int, port: int) -> bool:
+    """Tell whether this very process listens on the port: somebody else's answer is no sign of life."""
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp")
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return any(found.status == psutil.CONN_LISTEN and found.laddr.port == port for found in connections)
