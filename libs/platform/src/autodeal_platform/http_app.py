@@ -1,0 +1,136 @@
+"""The HTTP application of any service: routes in, everything around them settled.
+
+Handlers declare `data: SomeRequest` (a `RequestBody`), return a `ResponseBody` or plain data, raise
+domain errors, and know nothing of problems, tokens, metrics or logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, Any, TypeVar
+
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.params import Parameter
+from litestar.types import (
+    ControllerRouterHandler,
+    LifespanHook,
+    LifeSpanReceive,
+    LifeSpanScope,
+    LifeSpanSend,
+    Receive,
+    Scope,
+    Send,
+    TypeDecodersSequence,
+)
+
+
+from autodeal_platform.authentication import VERIFIER_KEY, principal_dependencies
+from autodeal_platform.errors import UnsupportedMediaTypeError
+from autodeal_platform.health import Health
+from autodeal_platform.json_codec import RequestBody, ResponseBody, decode_json, encode_json
+from autodeal_platform.money import Amount, amount_from_text
+from autodeal_platform.observe_requests import ObserveRequests
+from autodeal_platform.probe_routes import probe_routes
+from autodeal_platform.problems import problem_handlers
+from autodeal_platform.settings import HttpSettings
+from autodeal_platform.tokens import TokenVerifier
+
+__all__ = ("JsonRequest", "JsonResponse", "RequestBody", "ResourceId", "ResponseBody", "create_app")
+
+ResourceId = Annotated[int, Parameter(ge=1, le=2**63 - 1)]
+"""An integer id in a path or query: what a bigint column can hold, refused with 422 otherwise."""
+
+Content = TypeVar("Content")
+
+
+class JsonRequest(Request[Any, Any, Any]):
+    """Reads a body straight into the type that the handler declares.
+
+    Litestar's own way, by untyped data first, would turn money into binary floats.
+    """
+
+    async def json(self) -> Any:
+        """Return the body as the handler's `data`; raises the errors of `decode_json`."""
+        content_type = self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if content_type != "application/json" and not content_type.endswith("+json"):
+            raise UnsupportedMediaTypeError
+        field = self.route_handler.parsed_data_field
+        return decode_json(await self.body(), field.annotation if field is not None else Any)
+
+
+class JsonResponse(Response[Content]):
+    """Writes JSON with Decimals as numbers; handlers that set headers return this, not Litestar's own."""
+
+    def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:
+        """Encode the content, leaving bytes as they are."""
+        if isinstance(content, bytes):
+            return content
+        if media_type == "application/json":
+            return encode_json(content)
+        return super().render(content, media_type, enc_hook)
+
+
+class ServiceApp(Litestar):
+    """A Litestar application with one layer around all of it."""
+
+    def __init__(self, *args: Any, body_limit_bytes: int, **kwargs: Any) -> None:
+        super().__init__(*args, request_max_body_size=body_limit_bytes, **kwargs)
+        self._observed = ObserveRequests(super().__call__, body_limit_bytes=body_limit_bytes)
+
+    async def __call__(
+        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
+    ) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http":
+            await self._observed(scope, receive, send)  # type: ignore[arg-type]  # narrowed by the scope's type
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(
+    *,
+    service: str,
+    routes: Sequence[ControllerRouterHandler],
+    settings: HttpSettings,
+    health: Health,
+    statuses: Mapping[type[Exception], int] | None = None,
+    verifier: TokenVerifier | None = None,
+    dependencies: Mapping[str, Provide] | None = None,
+    lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[None]]] = (),
+    on_startup: Sequence[LifespanHook] = (),
+    on_shutdown: Sequence[LifespanHook] = (),
+    openapi: OpenAPIConfig | None = None,
+) -> Litestar:
+    """Return the application of a service.
+
+    `statuses` maps the service's own errors to HTTP statuses; `verifier` may only be left out when
+    no route asks who is calling.
+    """
+    return ServiceApp(
+        [*routes, *probe_routes(health)],
+        body_limit_bytes=settings.http_body_limit_bytes,
+        debug=False,
+        pdb_on_exception=False,
+        logging_config=None,
+        openapi_config=openapi,
+        request_class=JsonRequest,
+        response_class=JsonResponse,
+        exception_handlers=problem_handlers(statuses or {}),
+        dependencies={**(principal_dependencies() if verifier is not None else {}), **(dependencies or {})},
+        state=State({VERIFIER_KEY: verifier, "service": service}),
+        type_decoders=_amount_decoders(),
+        lifespan=list(lifespan),
+        on_startup=list(on_startup),
+        on_shutdown=list(on_shutdown),
+    )
+
+
+def _amount_decoders() -> TypeDecodersSequence:
+    def is_amount(wanted: Any) -> bool:
+        return isinstance(wanted, type) and issubclass(wanted, Amount)
+
+    return [(is_amount, amount_from_text)]
