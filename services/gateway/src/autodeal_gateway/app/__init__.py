@@ -1,0 +1,1 @@
+"""What the edge does itself, one use case a module, with the ports each needs."""
