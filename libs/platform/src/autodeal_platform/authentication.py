@@ -24,7 +24,7 @@ _SCOPE_KEY = "user"
 
 
 async def authenticate(connection: Connection) -> Principal:
-    """Return the caller; raises UnauthenticatedError without a token, and whatever the verifier says of it."""
+    """Return the caller; raises UnauthenticatedError without a token, or what the verifier says of it."""
     known = connection.scope.get(_SCOPE_KEY)
     if isinstance(known, Principal):
         return known
@@ -82,4 +82,7 @@ async def provide_optional_principal(request: Request[Any, Any, Any]) -> Princip
 
 def principal_dependencies() -> dict[str, Provide]:
     """Return the dependencies `principal` and `optional_principal`."""
-    return {"principal": Provide(provide_principal), "optional_principal": Provide(provide_optional_principal)}
+    return {
+        "principal": Provide(provide_principal),
+        "optional_principal": Provide(provide_optional_principal),
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 WHOLE_BODY = "$"
 """Names the body itself where no field of it is at fault."""
@@ -14,7 +14,7 @@ class PlatformError(Exception):
     code: ClassVar[str]
     detail: ClassVar[str]
 
-    def __init__(self, detail: str | None = None, **context: Any) -> None:
+    def __init__(self, detail: str | None = None, **context: object) -> None:
         super().__init__(detail or self.detail)
         self.context = context
 

@@ -13,8 +13,10 @@ from typing import Annotated, Any, TypeVar
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.enums import ScopeType
 from litestar.openapi import OpenAPIConfig
 from litestar.params import Parameter
+from litestar.serialization import default_serializer
 from litestar.types import (
     ControllerRouterHandler,
     LifespanHook,
@@ -24,9 +26,9 @@ from litestar.types import (
     Receive,
     Scope,
     Send,
+    Serializer,
     TypeDecodersSequence,
 )
-
 
 from autodeal_platform.authentication import VERIFIER_KEY, principal_dependencies
 from autodeal_platform.errors import UnsupportedMediaTypeError
@@ -53,7 +55,7 @@ class JsonRequest(Request[Any, Any, Any]):
     Litestar's own way, by untyped data first, would turn money into binary floats.
     """
 
-    async def json(self) -> Any:
+    async def json(self) -> object:
         """Return the body as the handler's `data`; raises the errors of `decode_json`."""
         content_type = self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if content_type != "application/json" and not content_type.endswith("+json"):
@@ -65,7 +67,7 @@ class JsonRequest(Request[Any, Any, Any]):
 class JsonResponse(Response[Content]):
     """Writes JSON with Decimals as numbers; handlers that set headers return this, not Litestar's own."""
 
-    def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:
+    def render(self, content: object, media_type: str, enc_hook: Serializer = default_serializer) -> bytes:
         """Encode the content, leaving bytes as they are."""
         if isinstance(content, bytes):
             return content
@@ -77,16 +79,18 @@ class JsonResponse(Response[Content]):
 class ServiceApp(Litestar):
     """A Litestar application with one layer around all of it."""
 
-    def __init__(self, *args: Any, body_limit_bytes: int, **kwargs: Any) -> None:
-        super().__init__(*args, request_max_body_size=body_limit_bytes, **kwargs)
+    _observed: ObserveRequests
+
+    def observe(self, *, body_limit_bytes: int) -> None:
+        """Put the layer around the application; to be called once, before it serves."""
         self._observed = ObserveRequests(super().__call__, body_limit_bytes=body_limit_bytes)
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
         """Serve one connection."""
-        if scope["type"] == "http":
-            await self._observed(scope, receive, send)  # type: ignore[arg-type]  # narrowed by the scope's type
+        if scope["type"] == ScopeType.HTTP:
+            await self._observed(scope, receive, send)  # type: ignore[arg-type]
         else:
             await super().__call__(scope, receive, send)
 
@@ -110,9 +114,9 @@ def create_app(
     `statuses` maps the service's own errors to HTTP statuses; `verifier` may only be left out when
     no route asks who is calling.
     """
-    return ServiceApp(
+    app = ServiceApp(
         [*routes, *probe_routes(health)],
-        body_limit_bytes=settings.http_body_limit_bytes,
+        request_max_body_size=settings.http_body_limit_bytes,
         debug=False,
         pdb_on_exception=False,
         logging_config=None,
@@ -127,10 +131,12 @@ def create_app(
         on_startup=list(on_startup),
         on_shutdown=list(on_shutdown),
     )
+    app.observe(body_limit_bytes=settings.http_body_limit_bytes)
+    return app
 
 
 def _amount_decoders() -> TypeDecodersSequence:
-    def is_amount(wanted: Any) -> bool:
+    def is_amount(wanted: object) -> bool:
         return isinstance(wanted, type) and issubclass(wanted, Amount)
 
     return [(is_amount, amount_from_text)]

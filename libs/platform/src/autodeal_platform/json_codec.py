@@ -20,7 +20,7 @@ class ResponseBody(msgspec.Struct, frozen=True, kw_only=True):
     """The base of every struct that a response is written from."""
 
 
-def _encode_unusual(value: Any) -> Any:
+def _encode_unusual(value: object) -> object:
     if isinstance(value, Decimal):  # a Price or Amount handed back as it came
         return Decimal(value)
     if isinstance(value, frozenset | set):
@@ -35,19 +35,19 @@ encode_json = _encoder.encode
 _any_decoder = msgspec.json.Decoder(float_hook=parse_json_number)
 
 
-def _decode_unusual(wanted: type[Any], value: Any) -> Any:
+def _decode_unusual(wanted: type[Any], value: object) -> object:
     if issubclass(wanted, Amount):
         return amount_from_json(wanted, value)
     raise NotImplementedError(f"{wanted.__name__} cannot be read from JSON")
 
 
 @lru_cache(maxsize=1024)
-def decoder_of(wanted: Any) -> msgspec.json.Decoder[Any]:
+def decoder_of(wanted: object) -> msgspec.json.Decoder[Any]:
     """Return the one decoder of a type."""
     return msgspec.json.Decoder(wanted, dec_hook=_decode_unusual, float_hook=parse_json_number)
 
 
-def decode_json(body: bytes, wanted: Any) -> Any:
+def decode_json(body: bytes, wanted: object) -> object:
     """Read a request's body as `wanted`, without rounding any number.
 
     Raises MalformedJsonError when it is no JSON, and msgspec.ValidationError or InvalidFieldError
@@ -79,7 +79,7 @@ def _require_json(body: bytes) -> None:
         raise MalformedJsonError from None
 
 
-def _path_of_nul(value: Any, path: str) -> str | None:
+def _path_of_nul(value: object, path: str) -> str | None:
     if isinstance(value, str):
         return path if "\0" in value else None
     if isinstance(value, dict):

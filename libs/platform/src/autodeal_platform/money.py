@@ -9,7 +9,7 @@ field, and the value is an exact Decimal for `cents_from_decimal`. A response st
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import TypeVar
 
 MAX_CENTS = 999_999_999_999
 """The largest amount, 9999999999.99: far above any vehicle and exact in every store and in JavaScript."""
@@ -70,7 +70,7 @@ def amount_from_json(wanted: type[AmountType], value: object) -> AmountType:
     return _check(wanted, Decimal(value))
 
 
-def amount_from_text(wanted: type[AmountType], value: Any) -> AmountType:
+def amount_from_text(wanted: type[AmountType], value: str | int | Decimal) -> AmountType:
     """Make an amount of a query parameter; raises ValueError when it is none."""
     try:
         return _check(wanted, Decimal(value))

@@ -49,7 +49,7 @@ class ObserveRequests:
         """Answer one HTTP request."""
         started_at = perf_counter()
         request_id, traceparent, content_length = _read_headers(scope)
-        scope[REQUEST_ID_KEY] = request_id  # type: ignore[literal-required]  # a key of our own
+        scope[REQUEST_ID_KEY] = request_id  # type: ignore[typeddict-unknown-key]  # a key of our own
         id_header = (b"x-request-id", request_id.encode())
         status = NO_ANSWER
         answered_at = 0.0
@@ -67,7 +67,7 @@ class ObserveRequests:
                 if content_length > self._body_limit_bytes:
                     await _refuse(scope, send_observed, 413, "body_too_large", BodyTooLargeError.detail)
                 elif b"%00" in scope["query_string"]:
-                    await _refuse(scope, send_observed, 400, "bad_request", "U+0000 is not allowed in a query.")
+                    await _refuse(scope, send_observed, 400, "bad_request", "A query cannot hold U+0000.")
                 else:
                     await self._app(scope, receive, send_observed)
             except Exception:

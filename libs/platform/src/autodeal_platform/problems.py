@@ -118,7 +118,7 @@ def _answer_invalid_parameters(request: AnyRequest, error: Exception) -> Respons
 def _parameter_errors(extra: object) -> Iterator[dict[str, str]]:
     for entry in extra if isinstance(extra, list) else []:
         message = str(entry.get("message", "is invalid"))
-        if entry.get("key") == "data" or (entry.get("source") == "body" and message.startswith("Object missing")):
+        if entry.get("key") == "data":
             yield {"field": WHOLE_BODY, "message": "a body is required"}
         else:
             yield {"field": str(entry.get("key", WHOLE_BODY)), "message": _AT_PATH.sub("", message)}
@@ -177,5 +177,8 @@ def _problem(
         context=context,
     )
     return Response(
-        body, status_code=status, media_type=MEDIA_TYPE, headers={**problem_headers(code, status), **(headers or {})}
+        body,
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers={**problem_headers(code, status), **(headers or {})},
     )

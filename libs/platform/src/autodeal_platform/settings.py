@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 
@@ -66,7 +76,7 @@ class HttpSettings:
     http_body_limit_bytes: Annotated[int, msgspec.Meta(ge=1)] = 1_048_576
     """A larger request body is refused with 413."""
     http_drain_delay_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    """After SIGTERM, how long to keep accepting while readiness already fails, so that load balancers notice."""
+    """After SIGTERM, how long to keep accepting while readiness fails, so that load balancers notice."""
     http_drain_timeout_seconds: Annotated[float, msgspec.Meta(ge=0)] = 20.0
     """How long requests and loops in flight may take to end once the process is told to stop."""
     log_level: LogLevel = "INFO"
@@ -133,21 +143,20 @@ def _is_required(field: Field[Any]) -> bool:
 
 
 def _describe_default(field: Field[Any]) -> str:
-    default = field.default if field.default is not MISSING else field.default_factory()  # type: ignore[misc]  # required fields never come here
-    match default:
+    match field.default_factory() if field.default_factory is not MISSING else field.default:
         case None:
             return ""
-        case bool():
+        case bool(default):
             return str(default).lower()
-        case Enum():
+        case Enum() as default:
             return str(default.value)
         case Secret():
             return HIDDEN
-        case _:
+        case default:
             return str(default)
 
 
-def _convert(raw: str, wanted: Any) -> Any:
+def _convert(raw: str, wanted: object) -> object:
     if wanted is str:
         return raw
     value = msgspec.convert(raw, wanted, strict=False, dec_hook=_make_secret)
@@ -162,7 +171,7 @@ def _make_secret(wanted: type[Any], raw: object) -> Secret:
     raise NotImplementedError(f"settings cannot be of type {wanted}")
 
 
-def _members(wanted: Any) -> tuple[Any, ...]:
+def _members(wanted: object) -> tuple[object, ...]:
     """Return the alternatives of a type, without None and without its constraints."""
     if get_origin(wanted) is Annotated:
         return _members(get_args(wanted)[0])
@@ -171,20 +180,26 @@ def _members(wanted: Any) -> tuple[Any, ...]:
     return (wanted,)
 
 
-def _describe_type(wanted: Any) -> str:
+def _describe_type(wanted: object) -> str:
     return " or ".join(_describe_member(member) for member in _members(wanted)) + _describe_bounds(wanted)
 
 
-def _describe_member(member: Any) -> str:
+def _describe_member(member: object) -> str:
     if get_origin(member) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(member))
     if isinstance(member, type) and issubclass(member, Enum):
         return "one of " + ", ".join(str(choice.value) for choice in member)
-    names = {str: "text", int: "an integer", float: "a number", bool: "true or false", Secret: "a secret"}
+    names: dict[object, str] = {
+        str: "text",
+        int: "an integer",
+        float: "a number",
+        bool: "true or false",
+        Secret: "a secret",
+    }
     return names.get(member, str(member))
 
 
-def _describe_bounds(wanted: Any) -> str:
+def _describe_bounds(wanted: object) -> str:
     bounds = [part for part in getattr(wanted, "__metadata__", ()) if isinstance(part, msgspec.Meta)]
     words = [f" from {meta.ge}" for meta in bounds if meta.ge is not None]
     return "".join(words + [f" to {meta.le}" for meta in bounds if meta.le is not None])
