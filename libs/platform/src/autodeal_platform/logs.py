@@ -20,7 +20,16 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 from autodeal_platform.telemetry import bound_ids
 
 _PLAIN: Final = (str, int, float, list, tuple, dict, type(None))
-_QUIET_LOGGERS: Final = ("aiobotocore", "aiokafka", "asyncio", "boto3", "botocore", "httpx", "urllib3")
+_QUIET_LOGGERS: Final = (
+    "aiobotocore",
+    "aiokafka",
+    "asyncio",
+    "boto3",
+    "botocore",
+    "httpx",
+    "urllib3",
+    "uvicorn",
+)
 """Libraries whose info and debug lines tell us nothing, or tell too much (request bodies)."""
 
 _encoder = msgspec.json.Encoder(enc_hook=lambda value: f"<{type(value).__name__}>")

@@ -43,6 +43,14 @@ __all__ = (
 
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
+_TYPE_NAMES: dict[object, str] = {
+    str: "text",
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    Secret: "a secret",
+}
+
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -189,14 +197,7 @@ def _describe_member(member: object) -> str:
         return "one of " + ", ".join(str(choice) for choice in get_args(member))
     if isinstance(member, type) and issubclass(member, Enum):
         return "one of " + ", ".join(str(choice.value) for choice in member)
-    names: dict[object, str] = {
-        str: "text",
-        int: "an integer",
-        float: "a number",
-        bool: "true or false",
-        Secret: "a secret",
-    }
-    return names.get(member, str(member))
+    return _TYPE_NAMES.get(member, str(member))
 
 
 def _describe_bounds(wanted: object) -> str:
