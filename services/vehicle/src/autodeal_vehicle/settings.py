@@ -1,0 +1,61 @@
+"""Everything that can be set from outside, read once in `__main__`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_platform.settings import CognitoSettings, HttpSettings, Secret
+from autodeal_vehicle.domain.sale_deadline import SaleDeadlines
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    """How the service reaches PostgreSQL; all that `migrate` needs."""
+
+    database_url: Secret
+    """`postgresql://user:password@host:port/database`."""
+    database_pool_size: int = 32
+    """Connections that one process opens at most."""
+    database_acquire_timeout_seconds: float = 3.0
+    """How long a request waits for a free connection before it is answered with 503."""
+    database_connect_timeout_seconds: float = 5.0
+    """How long opening a connection may take."""
+    database_statement_timeout_ms: int = 5_000
+    """The server ends a statement that runs longer."""
+    database_lock_timeout_ms: int = 3_000
+    """The server gives up waiting for a lock after this."""
+    database_idle_transaction_timeout_ms: int = 10_000
+    """The server ends a session that leaves a transaction open and idle for longer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(HttpSettings, CognitoSettings, KafkaSettings, DatabaseSettings):
+    """The settings of `serve` and `work`."""
+
+    sale_deadline_pix_seconds: float = 1800.0
+    """How long a buyer has to pay by Pix."""
+    sale_deadline_card_seconds: float = 1800.0
+    """How long a buyer has to pay by card."""
+    sale_deadline_boleto_business_days: int = 3
+    """How many bank working days a buyer has to pay a boleto."""
+    outbox_shards: int = 64
+    """Shards of the outbox; the same in every process, and changed only while the outbox is empty."""
+    order_stream_look_again_seconds: float = 2.0
+    """How often a live timeline looks for itself, should a notification be lost."""
+    order_stream_heartbeat_seconds: float = 15.0
+    """How long a live timeline may be silent before it sends a sign of life."""
+    idempotency_retention_hours: int = 48
+    """How long answers are kept for requests that are sent again."""
+    purge_interval_seconds: float = 600.0
+    """How often what is kept no longer is deleted."""
+
+    @property
+    def sale_deadlines(self) -> SaleDeadlines:
+        """Return the deadlines as the domain wants them."""
+        return SaleDeadlines(
+            pix=timedelta(seconds=self.sale_deadline_pix_seconds),
+            card=timedelta(seconds=self.sale_deadline_card_seconds),
+            boleto_business_days=self.sale_deadline_boleto_business_days,
+        )
