@@ -26,8 +26,12 @@ class Nudge:
             self._everywhere = True
         self._event.set()
 
+    def wake(self) -> None:
+        """End the wait without asking for a look: work that was under way has finished, or a stop."""
+        self._event.set()
+
     async def wait(self, timeout_seconds: float) -> bool:
-        """Wait for a ring at most this long; tell whether there was one."""
+        """Wait for a ring at most this long; tell whether one asks for a look."""
         if not self._event.is_set():
             # A timer costs less than `wait_for`, which makes a task and a cancellation of each wait.
             timer = asyncio.get_running_loop().call_later(timeout_seconds, self._event.set)

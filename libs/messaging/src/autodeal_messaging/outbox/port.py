@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -30,7 +30,8 @@ class Backlog:
 
     depth: int
     """Rows, counted up to a cap of the store's."""
-    oldest_created_at: datetime | None
+    oldest_age_seconds: float
+    """The age of the oldest row by the clock that stamped it; 0 when nothing waits."""
 
 
 class OutboxStore(Protocol):
@@ -50,11 +51,12 @@ class OutboxStore(Protocol):
         """Give up every shard and disconnect; never raises."""
         ...
 
-    async def balance(self, busy: Collection[int]) -> None:
-        """Take free shards up to a fair share and give up what is above it, or left by the dead.
+    async def balance(self, busy: Callable[[], Collection[int]]) -> None:
+        """Take free shards, also those of the dead, up to a fair share, and give up what is above it.
 
         A surplus shard is no longer read from the moment this decides so, and is given up by the first
-        call that does not find it among the `busy` ones, which have records in flight.
+        call that does not find it among the `busy` ones, which have records in flight. `busy` is asked
+        at that moment, while no read is under way.
         """
         ...
 

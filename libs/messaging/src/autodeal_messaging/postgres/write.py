@@ -30,6 +30,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from autodeal_contracts.envelope import Envelope
+from autodeal_messaging.metrics import count_inbox_duplicate
 from autodeal_messaging.outbox.port import shard_of
 from autodeal_messaging.postgres.schema import define_deadlines, define_inbox, define_outbox
 
@@ -113,7 +114,10 @@ async def add_to_outbox(
 async def claim_in_inbox(connection: AsyncConnection, consumer: str, event_id: str) -> bool:
     """Claim an event for this transaction; False when it was handled before."""
     found = await connection.execute(inbox_insert(consumer, event_id))
-    return found.first() is not None
+    if found.first() is None:
+        count_inbox_duplicate(consumer)
+        return False
+    return True
 
 
 async def schedule_deadline(connection: AsyncConnection, kind: str, subject: str, due_at: datetime) -> None:

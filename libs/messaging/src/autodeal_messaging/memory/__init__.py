@@ -1,0 +1,1 @@
+"""Fakes in memory, held to the same contract as the real stores."""

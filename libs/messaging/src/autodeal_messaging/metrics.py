@@ -1,0 +1,38 @@
+"""What messaging tells Prometheus. Labels are names of topics, relays and groups, never ids."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+OUTBOX_DEPTH = Gauge(
+    "outbox_depth", "Events committed and not yet acknowledged by Kafka, up to a cap.", ["relay"]
+)
+OUTBOX_OLDEST_AGE = Gauge(
+    "outbox_oldest_age_seconds", "Age of the oldest event that Kafka has not acknowledged.", ["relay"]
+)
+OUTBOX_SHARDS_HELD = Gauge("outbox_shards_held", "Shards that this relay reads.", ["relay"])
+RELAYED = Counter("outbox_relayed_records", "Events that Kafka acknowledged.", ["relay", "topic"])
+RELAY_FAILURES = Counter(
+    "outbox_relay_failures", "Rounds of a relay that ended in an error, by its class.", ["relay", "error"]
+)
+HANDLED = Counter("consumer_handled_records", "Records that took effect.", ["group", "topic"])
+RETRIED = Counter(
+    "consumer_retried_records", "Attempts at a record that failed, by the error's class.",
+    ["group", "topic", "error"],
+)  # fmt: skip
+HELD = Gauge("consumer_held_records", "Records that failed and are being retried now.", ["group"])
+IN_FLIGHT = Gauge("consumer_in_flight_records", "Records read and not yet finished.", ["group"])
+LATENCY = Histogram(
+    "commit_to_handled_seconds",
+    "Time from an event's commit in one service to its effect in another.",
+    ["group", "topic"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
+)
+INBOX_DUPLICATES = Counter("inbox_duplicates", "Events met again after they had taken effect.", ["consumer"])
+DEADLINES_HANDLED = Counter("deadlines_handled", "Deadlines handled.", ["kind"])
+DEADLINES_FAILED = Counter("deadlines_failed", "Attempts at a deadline that failed.", ["kind", "error"])
+
+
+def count_inbox_duplicate(consumer: str) -> None:
+    """Count an event that the inbox turned away; for writes that fold the inbox into their own."""
+    INBOX_DUPLICATES.labels(consumer).inc()

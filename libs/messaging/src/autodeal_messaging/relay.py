@@ -1,0 +1,148 @@
+"""The relay: brings committed events from an outbox to Kafka, in order for each key."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from autodeal_messaging.backoff import Backoff, wait_for_event
+from autodeal_messaging.kafka_clients import make_producer
+from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_messaging.metrics import OUTBOX_DEPTH, OUTBOX_OLDEST_AGE, OUTBOX_SHARDS_HELD, RELAY_FAILURES
+from autodeal_messaging.nudge import Nudge
+from autodeal_messaging.outbox.port import OutboxStore
+from autodeal_messaging.relay_round import RelayLimits, RelayRound
+
+log = structlog.get_logger(__name__)
+
+MEASURE_INTERVAL_SECONDS = 5.0
+PRODUCER_STOP_TIMEOUT_SECONDS = 2.0
+
+
+class Relay:
+    """Takes its share of an outbox's shards and sends their records, for as long as it runs.
+
+    Every record that was committed reaches Kafka at least once, and the first copies of one key's
+    records arrive in the order of their commits. That holds whatever dies, because a sender always sends
+    a contiguous run of a key that begins at its oldest record Kafka has not acknowledged, and deletes
+    only what Kafka has acknowledged.
+
+    A send that fails has an unknown outcome, so its producer is thrown away with all that is in
+    flight, and a new one reads again from the outbox after a pause. While Kafka is away the outbox
+    grows and nothing else happens.
+    """
+
+    def __init__(
+        self,
+        store: OutboxStore,
+        kafka: KafkaSettings,
+        nudge: Nudge,
+        name: str,
+        *,
+        limits: RelayLimits | None = None,
+    ) -> None:
+        self._store = store
+        self._kafka = kafka
+        self._nudge = nudge
+        self._name = name
+        self._limits = limits or RelayLimits(
+            acknowledge_timeout_seconds=3 * kafka.kafka_request_timeout_ms / 1000,
+            drain_timeout_seconds=kafka.kafka_drain_timeout_seconds,
+        )
+        self._round: RelayRound | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Relay until told to stop; then finish what is in flight within the drain time-out."""
+        stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: self._nudge.wake())
+        backoff = Backoff(first_seconds=0.05, maximum_seconds=5.0)
+        try:
+            while not stop.is_set():
+                try:
+                    await self._store.open()
+                    await self._relay_with_store(stop, backoff)
+                except Exception as error:
+                    await self._note_failure("relay.store_failed", error, backoff, stop)
+                finally:
+                    await self._store.close()
+        finally:
+            stopping.cancel()
+
+    async def _relay_with_store(self, stop: asyncio.Event, backoff: Backoff) -> None:
+        """Relay while the store can be reached; raises its error when it cannot."""
+        await self._store.balance(self._busy_shards)
+        upkeep = asyncio.create_task(self._keep_up())
+        rounds = asyncio.create_task(self._relay_in_rounds(stop, backoff))
+        try:
+            await asyncio.wait({upkeep, rounds}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (upkeep, rounds):
+                if not task.done():
+                    task.cancel()
+            results = await asyncio.gather(upkeep, rounds, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _relay_in_rounds(self, stop: asyncio.Event, backoff: Backoff) -> None:
+        while not stop.is_set():
+            failure = await self._run_round(stop, backoff)
+            if failure is not None:
+                await self._note_failure("relay.send_failed", failure, backoff, stop)
+
+    async def _run_round(self, stop: asyncio.Event, backoff: Backoff) -> Exception | None:
+        """Run one producer's life; return the failure of Kafka that ended it, raise those of the store."""
+        producer = make_producer(self._kafka)
+        try:
+            try:
+                await producer.start()
+            except Exception as error:  # noqa: BLE001  # aiokafka raises more than its own errors here
+                return error
+            self._round = RelayRound(self._store, producer, self._nudge, self._name, self._limits)
+            await self._round.run(stop)
+            if self._round.failure is None:
+                backoff.reset()
+            return self._round.failure
+        finally:
+            if self._round is not None:
+                await self._round.abandon()
+                self._round = None
+            await _discard(producer)
+
+    async def _keep_up(self) -> None:
+        """Keep the shares even and the gauges fresh, also while Kafka is away."""
+        loop = asyncio.get_running_loop()
+        measure_at = loop.time()
+        while True:
+            await asyncio.sleep(self._store.balance_interval_seconds)
+            before = self._store.held
+            await self._store.balance(self._busy_shards)
+            if self._store.held - before:
+                self._nudge.ring()
+            OUTBOX_SHARDS_HELD.labels(self._name).set(len(self._store.held))
+            if loop.time() >= measure_at:
+                measure_at = loop.time() + MEASURE_INTERVAL_SECONDS
+                backlog = await self._store.measure()
+                OUTBOX_DEPTH.labels(self._name).set(backlog.depth)
+                OUTBOX_OLDEST_AGE.labels(self._name).set(backlog.oldest_age_seconds)
+
+    def _busy_shards(self) -> set[int]:
+        return self._round.busy_shards() if self._round is not None else set()
+
+    async def _note_failure(
+        self, event: str, error: Exception, backoff: Backoff, stop: asyncio.Event
+    ) -> None:
+        delay_seconds = backoff.next_seconds()
+        RELAY_FAILURES.labels(self._name, type(error).__name__).inc()
+        log.warning(event, relay=self._name, error=repr(error), retry_in_seconds=round(delay_seconds, 3))
+        await wait_for_event(stop, delay_seconds)
+
+
+async def _discard(producer: AIOKafkaProducer) -> None:
+    """Stop a producer without waiting for batches that may never be acknowledged."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(PRODUCER_STOP_TIMEOUT_SECONDS):
+            await producer.stop()

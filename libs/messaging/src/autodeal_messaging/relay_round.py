@@ -1,0 +1,149 @@
+"""The life of one producer of a relay: it ends with a stop, or with the first failed send."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+
+from autodeal_messaging.metrics import RELAYED
+from autodeal_messaging.nudge import Nudge
+from autodeal_messaging.outbox.port import OutboxRecord, OutboxStore
+from autodeal_messaging.send_lane import SendLane
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelayLimits:
+    """How much a relay takes on at a time, and how long it waits."""
+
+    read_limit: int = 2_000
+    """Rows of one read."""
+    window: int = 8_000
+    """Rows read and not yet deleted; while their acknowledgements are on the way, reading goes on."""
+    poll_first_seconds: float = 0.02
+    """The poll after activity; it doubles while nothing comes."""
+    poll_maximum_seconds: float = 0.4
+    acknowledge_timeout_seconds: float = 30.0
+    drain_timeout_seconds: float = 10.0
+
+
+class RelayRound:
+    """Reads, sends, and deletes what was acknowledged.
+
+    Reading overlaps the acknowledgements, which is safe because a row in flight is excluded from each
+    read until its delete is done: a read returns what comes *after* the rows in flight of a key, and the
+    lane of its partition queues it behind them. After a failed send nothing is read any more, and what
+    a read under way still returns is dropped, since it may follow rows whose outcome is unknown.
+    """
+
+    def __init__(
+        self, store: OutboxStore, producer: AIOKafkaProducer, nudge: Nudge, name: str, limits: RelayLimits
+    ) -> None:
+        self._store = store
+        self._producer = producer
+        self._nudge = nudge
+        self._name = name
+        self._limits = limits
+        self._partitioner = DefaultPartitioner()
+        self._lanes: dict[tuple[str, int], SendLane] = {}
+        self._in_flight: dict[Any, int] = {}
+        self._acknowledged: list[OutboxRecord] = []
+        self.failure: Exception | None = None
+        """The first error of a send, if there was one."""
+
+    def busy_shards(self) -> set[int]:
+        """Return the shards that have records in flight."""
+        return set(self._in_flight.values())
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Relay until told to stop or until a send fails; then let what is queued finish, and return."""
+        loop = asyncio.get_running_loop()
+        poll_seconds = self._limits.poll_first_seconds
+        poll_at = loop.time()
+        look = True
+        while not stop.is_set() and self.failure is None:
+            await self._delete_acknowledged()
+            room = self._limits.window - len(self._in_flight)
+            if room >= self._limits.read_limit and (look or loop.time() >= poll_at):
+                count = await self._read_and_dispatch()
+                look = count >= self._limits.read_limit
+                poll_seconds = (
+                    self._limits.poll_first_seconds
+                    if count
+                    else min(self._limits.poll_maximum_seconds, poll_seconds * 2)
+                )
+                poll_at = loop.time() + poll_seconds
+            elif not self._acknowledged:
+                # With no room the next wake comes from an acknowledgement, not from the clock.
+                wait_seconds = max(0.001, poll_at - loop.time())
+                look = await self._nudge.wait(wait_seconds) or look
+        await self._drain()
+
+    async def _read_and_dispatch(self) -> int:
+        records = await self._store.read(
+            limit=self._limits.read_limit, exclude=self._in_flight.keys(), keys=self._nudge.take()
+        )
+        if self.failure is not None:
+            return 0
+        # Counted as in flight before anything is awaited, so that no other look can miss them.
+        self._in_flight.update((record.position, record.shard) for record in records)
+        by_lane: defaultdict[tuple[str, int], list[OutboxRecord]] = defaultdict(list)
+        partitions = {
+            topic: sorted(await self._producer.partitions_for(topic))
+            for topic in {record.topic for record in records}
+        }
+        for record in records:
+            known = partitions[record.topic]
+            by_lane[record.topic, self._partitioner(record.key.encode(), known, known)].append(record)
+        for lane, run in by_lane.items():
+            self._lane(*lane).add(run)
+        return len(records)
+
+    def _lane(self, topic: str, partition: int) -> SendLane:
+        lane = self._lanes.get((topic, partition))
+        if lane is None:
+            lane = self._lanes[topic, partition] = SendLane(
+                self._producer,
+                topic,
+                partition,
+                acknowledge_timeout_seconds=self._limits.acknowledge_timeout_seconds,
+                on_acknowledged=self._note_acknowledged,
+                on_failed=self._note_failed,
+            )
+        return lane
+
+    def _note_acknowledged(self, records: Sequence[OutboxRecord]) -> None:
+        self._acknowledged.extend(records)
+        RELAYED.labels(self._name, records[0].topic).inc(len(records))
+        self._nudge.wake()
+
+    def _note_failed(self, error: Exception) -> None:
+        if self.failure is None:
+            self.failure = error
+        self._nudge.wake()
+
+    async def _delete_acknowledged(self) -> None:
+        if self._acknowledged:
+            records, self._acknowledged = self._acknowledged, []
+            await self._store.delete([record.position for record in records])
+            for record in records:
+                del self._in_flight[record.position]
+
+    async def _drain(self) -> None:
+        """Let the lanes send what they have queued, for a while, and delete what they sent."""
+        sending = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        if sending:
+            await asyncio.wait(sending, timeout=self._limits.drain_timeout_seconds)
+        await self._delete_acknowledged()
+
+    async def abandon(self) -> None:
+        """Cancel what still sends. Its outcome is unknown, and its rows are still in the outbox."""
+        sending = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
