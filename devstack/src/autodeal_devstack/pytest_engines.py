@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from autodeal_devstack.engines.endpoints import EngineChoice, EngineName, Endpoints
+from autodeal_devstack.engines.endpoints import Endpoints, EngineChoice, EngineName
 
 if TYPE_CHECKING:
-    from autodeal_messaging.kafka_settings import KafkaSettings
     from types_aiobotocore_dynamodb import DynamoDBClient
 
     from autodeal_devstack.engines.engine import Engine
     from autodeal_devstack.engines.run_engines import EngineSet
     from autodeal_devstack.stack.user_pool import UserPool
+    from autodeal_messaging.kafka_settings import KafkaSettings
 
 
 def chosen_engines() -> EngineChoice:
@@ -42,13 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def engine_choice() -> EngineChoice:
-    """The chosen kind of engines."""
+    """Tell the chosen kind of engines."""
     return chosen_engines()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def engines(engine_choice: EngineChoice) -> AsyncIterator[EngineSet]:
-    """The session's engines; `await engines.start({"kafka"})` starts what does not run yet."""
+    """Hold the session's engines; `await engines.start({"kafka"})` starts what does not run yet."""
     from autodeal_devstack.engines.run_engines import engine_set
 
     async with engine_set(engine_choice) as engines:
@@ -57,13 +57,13 @@ async def engines(engine_choice: EngineChoice) -> AsyncIterator[EngineSet]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def endpoints(engines: EngineSet) -> Endpoints:
-    """The addresses of all four engines, started together."""
+    """Start all four engines together and tell their addresses."""
     return await engines.start()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def postgres_url(engines: EngineSet, unique_name: str) -> AsyncIterator[str]:
-    """The URL of a fresh empty database, dropped afterwards."""
+    """Give the URL of a fresh empty database, dropped afterwards."""
     from autodeal_devstack.engines.postgres_databases import create_database, drop_database
 
     server = (await engines.start({EngineName.POSTGRES})).postgres_url
@@ -74,7 +74,7 @@ async def postgres_url(engines: EngineSet, unique_name: str) -> AsyncIterator[st
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def kafka_settings(engines: EngineSet) -> KafkaSettings:
-    """How to reach the session's broker; topics and groups are told apart by `topic_prefix`."""
+    """Tell how to reach the session's broker; topics and groups are told apart by `topic_prefix`."""
     from autodeal_devstack.engines.describe_kafka import kafka_settings_for
 
     return kafka_settings_for(await engines.start({EngineName.KAFKA}))
@@ -82,19 +82,19 @@ async def kafka_settings(engines: EngineSet) -> KafkaSettings:
 
 @pytest.fixture
 def unique_name() -> str:
-    """A name nobody else has: letters and digits, starting with a letter."""
+    """Make a name nobody else has: letters and digits, starting with a letter."""
     return f"t{secrets.token_hex(8)}"
 
 
 @pytest.fixture
 def topic_prefix(unique_name: str) -> str:
-    """A prefix for the topics and consumer groups of one test, ending with a dot."""
+    """Make a prefix for the topics and consumer groups of one test, ending with a dot."""
     return f"{unique_name}."
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def dynamodb_client(engines: EngineSet) -> AsyncIterator[DynamoDBClient]:
-    """A low-level client of the session's DynamoDB."""
+    """Hold a low-level client of the session's DynamoDB."""
     from autodeal_devstack.engines.probes import aws_client
 
     endpoints = await engines.start({EngineName.DYNAMODB})
@@ -111,7 +111,7 @@ async def dynamodb_client(engines: EngineSet) -> AsyncIterator[DynamoDBClient]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def dynamodb_table(dynamodb_client: DynamoDBClient, unique_name: str) -> AsyncIterator[str]:
-    """The name of a table that does not exist yet; dropped afterwards if it then does."""
+    """Name a table that does not exist yet; dropped afterwards if it then does."""
     from autodeal_devstack.engines.dynamodb_tables import drop_table
 
     yield unique_name
@@ -120,7 +120,7 @@ async def dynamodb_table(dynamodb_client: DynamoDBClient, unique_name: str) -> A
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cognito(engines: EngineSet) -> UserPool:
-    """A user pool: `await cognito.token(group="Buyer", number=1)`, `.issuer`, `.jwks_url`, `.client_id`."""
+    """Create a user pool: `await cognito.token("Buyer", number=1)`, `.issuer`, `.jwks_url`, `.client_id`."""
     from autodeal_devstack.stack.user_pool import create_user_pool
 
     return await create_user_pool(await engines.start({EngineName.COGNITO}))
@@ -144,7 +144,7 @@ class PrivateBroker:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def private_broker(engine_choice: EngineChoice) -> AsyncIterator[PrivateBroker]:
-    """A running broker that no other test uses."""
+    """Run a broker that no other test uses."""
     from autodeal_devstack.engines.describe_kafka import kafka_settings_for
     from autodeal_devstack.engines.run_engines import engine_set
 

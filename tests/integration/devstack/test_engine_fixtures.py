@@ -12,11 +12,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from autodeal_devstack.engines.dynamodb_tables import create_table
 
 if TYPE_CHECKING:
-    from autodeal_messaging.kafka_settings import KafkaSettings
     from types_aiobotocore_dynamodb import DynamoDBClient
 
     from autodeal_devstack.pytest_engines import PrivateBroker
     from autodeal_devstack.stack.user_pool import UserPool
+    from autodeal_messaging.kafka_settings import KafkaSettings
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +29,7 @@ async def test_database_is_empty_when_another_test_created_the_same_table(
     try:
         await connection.execute("create table thing (turn int)")
         await connection.execute("insert into thing values ($1)", turn)
-        assert await connection.fetch("select turn from thing") == [(turn,)]
+        assert [row["turn"] for row in await connection.fetch("select turn from thing")] == [turn]
         assert await connection.fetchval("show fsync") == "on"
     finally:
         await connection.close()

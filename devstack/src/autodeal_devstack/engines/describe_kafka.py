@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from autodeal_messaging.kafka_settings import KafkaSettings
-
 from autodeal_devstack.engines.endpoints import Endpoints
+from autodeal_messaging.kafka_settings import KafkaSettings
 
 EMBEDDED_FETCH_MAX_WAIT_MS = 20
 """The embedded broker sleeps half of a fetch's wait; with the default every record comes 50 ms late."""

@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from autodeal_devstack.engines.endpoints import Endpoints
-from autodeal_devstack.processes import KeptProcess, Keeper
-
-PORT_TRIES = 5
-"""How often an engine is started anew on another port because somebody else took the port first."""
+from autodeal_devstack.processes import Keeper
 
 
 class Engine(Protocol):
@@ -56,9 +53,3 @@ def plain_environment(**extra: str) -> dict[str, str]:
     """Return an environment in which no variable of the caller configures an engine by accident."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
     return kept | extra
-
-
-async def stop_process(process: KeptProcess | None, *, timeout_seconds: float) -> None:
-    """Stop a process that may never have started or may have ended already."""
-    if process is not None:
-        await process.stop(timeout_seconds=timeout_seconds)

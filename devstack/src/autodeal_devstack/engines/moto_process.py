@@ -128,13 +128,13 @@ def roll_back_only_what_is_named() -> None:
                 copied.items[key] = copy.deepcopy(partition, memo)
         return copied
 
-    DynamoDBBackend.transact_write_items = transact_write_items
-    Table.__deepcopy__ = copy_table
+    setattr(DynamoDBBackend, "transact_write_items", transact_write_items)  # noqa: B010 it is a method
+    setattr(Table, "__deepcopy__", copy_table)  # noqa: B010 it has none so far
 
 
 def whole_copy(table: Table, memo: dict[int, Any]) -> Table:
     """Copy a table as `copy.deepcopy` does when nothing is said about it."""
-    copied = table.__class__.__new__(table.__class__)
+    copied: Table = object.__new__(table.__class__)
     memo[id(table)] = copied
     copied.__dict__.update({name: copy.deepcopy(value, memo) for name, value in table.__dict__.items()})
     return copied

@@ -1,11 +1,11 @@
-"""One question per protocol: does the engine answer it?
+"""The smallest question in each engine's protocol.
 
 Client libraries are imported here when they are used, so that choosing engines costs nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from autodeal_devstack.engines.endpoints import LOCAL_ACCESS_KEY_ID, LOCAL_REGION, LOCAL_SECRET_ACCESS_KEY
 
@@ -55,7 +55,7 @@ def aws_client(
         connect_timeout=PROBE_TIMEOUT_SECONDS, read_timeout=timeout_seconds, retries={"max_attempts": 1}
     )
     return get_session().create_client(
-        service,
+        cast("Any", service),  # the stubs know each service by a literal
         endpoint_url=url,
         region_name=region,
         aws_access_key_id=access_key_id,

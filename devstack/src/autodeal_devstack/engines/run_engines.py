@@ -9,20 +9,12 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from autodeal_devstack.engines.endpoints import EngineChoice, EngineError, Endpoints, EngineName
+from autodeal_devstack.engines.choose_engines import CHOICES
+from autodeal_devstack.engines.endpoints import Endpoints, EngineChoice, EngineError, EngineName
 from autodeal_devstack.engines.engine import Engine, EngineRoom
 from autodeal_devstack.processes import Keeper
 
 EVERY_ENGINE = frozenset(EngineName)
-
-
-def make_engines(choice: EngineChoice, room: EngineRoom, need: Collection[EngineName]) -> dict[str, Engine]:
-    """Return the engines that serve what is needed, by name, not yet started."""
-    if choice is EngineChoice.EMBEDDED:
-        from autodeal_devstack.engines.choose_embedded import embedded_engines
-
-        return embedded_engines(room, need)
-    raise NotImplementedError
 
 
 class EngineSet:
@@ -42,7 +34,7 @@ class EngineSet:
         """Start those of the engines that do not run yet, in parallel. Raises EngineError."""
         async with self._lock:
             missing = {EngineName(name) for name in need} - self._started
-            made = make_engines(self.choice, self._room, missing)
+            made = CHOICES[self.choice](self._room, missing)
             try:
                 async with asyncio.TaskGroup() as starting:
                     for engine in made.values():

@@ -2,6 +2,6 @@
 
 from autodeal_devstack.processes.await_ready import ProcessFailedError, await_ready
 from autodeal_devstack.processes.find_port import find_port
-from autodeal_devstack.processes.keeper import KeptProcess, Keeper
+from autodeal_devstack.processes.keeper import Keeper, KeptProcess
 
-__all__ = ["KeptProcess", "Keeper", "ProcessFailedError", "await_ready", "find_port"]
+__all__ = ["Keeper", "KeptProcess", "ProcessFailedError", "await_ready", "find_port"]

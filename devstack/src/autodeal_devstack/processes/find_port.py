@@ -9,7 +9,7 @@ import psutil
 
 FIRST_PORT = 20_000
 LAST_PORT = 32_000
-"""Below the range from which the system draws ports of outgoing connections (32768 on Linux, 49152 elsewhere).
+"""Below the range from which the system draws ports of outgoing connections (Linux: from 32768).
 
 A listener there can be restarted on its port without meeting an outgoing connection, and a client that
 reconnects while the listener is away cannot connect to itself.

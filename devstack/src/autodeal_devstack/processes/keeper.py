@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from autodeal_devstack.processes import keeper_main
 
@@ -77,7 +77,7 @@ class Keeper:
         finally:
             process.stdout.close()
 
-    def __enter__(self) -> Keeper:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -147,7 +147,7 @@ class KeptProcess:
     async def kill(self) -> int:
         """End it with SIGKILL, as a crash of the machine's memory killer would, and return the exit code."""
         self.keeper._ask(do="kill_group", pid=self.pid)  # noqa: SLF001 one unit
-        while (code := self.code()) is None:
+        while (code := self.code()) is None:  # noqa: ASYNC110 another process cannot set an Event
             await asyncio.sleep(POLL_SECONDS)
         return code
 

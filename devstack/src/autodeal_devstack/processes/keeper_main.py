@@ -11,6 +11,7 @@ Standard library only: it is run as a file with `python -I -S`, so it starts in 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -43,7 +44,7 @@ class Child:
 
 
 def die_with_parent(stop_signal: int) -> Callable[[], None] | None:
-    """What a new child calls before it becomes its program, so that it ends with the keeper (Linux only)."""
+    """Return what a new child calls first, so that it gets its stop signal when the keeper dies (Linux)."""
     if not sys.platform.startswith("linux"):
         return None
     import ctypes
@@ -83,7 +84,7 @@ class KeeperProcess:
     ) -> dict[str, Any]:
         """Start a program in a session of its own, its output appended to `log`."""
         with Path(log).open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603, PLW1509 this process has one thread
+            process = subprocess.Popen(
                 args,
                 env=env,
                 cwd=cwd,
@@ -94,7 +95,7 @@ class KeeperProcess:
                 user=user,
                 group=group,
                 extra_groups=None if group is None else [],
-                preexec_fn=die_with_parent(stop_signal),
+                preexec_fn=die_with_parent(stop_signal),  # noqa: PLW1509 this process has one thread
             )
         self.children[process.pid] = Child(process, stop_signal)
         return {"pid": process.pid}
@@ -139,23 +140,31 @@ class KeeperProcess:
 
 def main() -> None:
     """Serve the owner until it is gone."""
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(ignored, signal.SIG_IGN)
+    # Handlers that do nothing, for children would inherit ignored signals and then never stop on them.
+    for unheeded in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(unheeded, lambda *_: None)
     keeper = KeeperProcess()
-    owner = os.getppid()
+    try:
+        serve_owner(keeper, os.getppid())
+    finally:
+        keeper.end()
+
+
+def serve_owner(keeper: KeeperProcess, owner: int) -> None:
+    """Answer requests until the input ends or the parent is another: a forked copy may hold the pipe open."""
     pending = b""
-    # A forked copy of the owner may hold the pipe open after the owner's death, hence the look at the parent.
     while os.getppid() == owner:
         readable, _, _ = select.select([0], [], [], PARENT_CHECK_SECONDS)
         if not readable:
             continue
         received = os.read(0, 65536)
         if not received:
-            break
+            return
         *lines, pending = (pending + received).split(b"\n")
         for line in lines:
-            os.write(1, json.dumps(keeper.answer(json.loads(line))).encode() + b"\n")
-    keeper.end()
+            answer = json.dumps(keeper.answer(json.loads(line))).encode()
+            with contextlib.suppress(BrokenPipeError):  # the owner died while it waited
+                os.write(1, answer + b"\n")
 
 
 if __name__ == "__main__":
