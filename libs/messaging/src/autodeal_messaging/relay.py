@@ -58,13 +58,13 @@ class Relay:
         """Relay until told to stop; then finish what is in flight within the drain time-out."""
         stopping = asyncio.create_task(stop.wait())
         stopping.add_done_callback(lambda _: self._nudge.wake())
-        backoff = Backoff(first_seconds=0.05, maximum_seconds=5.0)
+        backoff = Backoff(first_seconds=0.2, maximum_seconds=5.0)
         try:
             while not stop.is_set():
                 try:
                     await self._store.open()
                     await self._relay_with_store(stop, backoff)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001  # the database may be away for any reason
                     await self._note_failure("relay.store_failed", error, backoff, stop)
                 finally:
                     await self._store.close()
@@ -103,7 +103,7 @@ class Relay:
                 return error
             self._round = RelayRound(self._store, producer, self._nudge, self._name, self._limits)
             await self._round.run(stop)
-            if self._round.failure is None:
+            if self._round.acknowledged_count:
                 backoff.reset()
             return self._round.failure
         finally:

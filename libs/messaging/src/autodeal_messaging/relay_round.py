@@ -16,12 +16,16 @@ from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.outbox.port import OutboxRecord, OutboxStore
 from autodeal_messaging.send_lane import SendLane
 
+FULL_WAIT_SECONDS = 1.0
+FAILED_DRAIN_SECONDS = 2.0
+"""After a failed send the other partitions get this long to finish before all start again."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RelayLimits:
     """How much a relay takes on at a time, and how long it waits."""
 
-    read_limit: int = 2_000
+    read_limit: int = 4_000
     """Rows of one read."""
     window: int = 8_000
     """Rows read and not yet deleted; while their acknowledgements are on the way, reading goes on."""
@@ -53,6 +57,10 @@ class RelayRound:
         self._lanes: dict[tuple[str, int], SendLane] = {}
         self._in_flight: dict[Any, int] = {}
         self._acknowledged: list[OutboxRecord] = []
+        self._more = True
+        self._poll_seconds = limits.poll_first_seconds
+        self._poll_at = 0.0
+        self.acknowledged_count = 0
         self.failure: Exception | None = None
         """The first error of a send, if there was one."""
 
@@ -63,46 +71,56 @@ class RelayRound:
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until told to stop or until a send fails; then let what is queued finish, and return."""
         loop = asyncio.get_running_loop()
-        poll_seconds = self._limits.poll_first_seconds
-        poll_at = loop.time()
-        look = True
+        rung = False
         while not stop.is_set() and self.failure is None:
             await self._delete_acknowledged()
-            room = self._limits.window - len(self._in_flight)
-            if room >= self._limits.read_limit and (look or loop.time() >= poll_at):
-                count = await self._read_and_dispatch()
-                look = count >= self._limits.read_limit
-                poll_seconds = (
-                    self._limits.poll_first_seconds
-                    if count
-                    else min(self._limits.poll_maximum_seconds, poll_seconds * 2)
-                )
-                poll_at = loop.time() + poll_seconds
+            has_room = self._limits.window - len(self._in_flight) >= self._limits.read_limit
+            everywhere = self._more or loop.time() >= self._poll_at
+            if has_room and (everywhere or rung):
+                rung = False
+                await self._look(everywhere=everywhere)
             elif not self._acknowledged:
-                # With no room the next wake comes from an acknowledgement, not from the clock.
-                wait_seconds = max(0.001, poll_at - loop.time())
-                look = await self._nudge.wait(wait_seconds) or look
+                # Without room it is an acknowledgement that matters next, and that wakes this wait.
+                wait_seconds = self._poll_at - loop.time() if has_room else FULL_WAIT_SECONDS
+                rung = await self._nudge.wait(max(0.0, wait_seconds)) or rung
         await self._drain()
 
-    async def _read_and_dispatch(self) -> int:
-        records = await self._store.read(
-            limit=self._limits.read_limit, exclude=self._in_flight.keys(), keys=self._nudge.take()
+    async def _look(self, *, everywhere: bool) -> None:
+        """Read once and hand what was found to its lanes."""
+        keys = self._nudge.take()
+        if everywhere:
+            keys = None
+        batch = await self._store.read(
+            limit=self._limits.read_limit, exclude=self._in_flight.keys(), keys=keys
         )
         if self.failure is not None:
-            return 0
-        # Counted as in flight before anything is awaited, so that no other look can miss them.
-        self._in_flight.update((record.position, record.shard) for record in records)
-        by_lane: defaultdict[tuple[str, int], list[OutboxRecord]] = defaultdict(list)
+            return
+        # Counted as in flight before anything is awaited, so that `busy_shards` knows of them.
+        self._in_flight.update((record.position, record.shard) for record in batch.records)
+        await self._dispatch(batch.records)
+        if keys is None:
+            # Only a look everywhere puts off the next one: rings for some keys must not starve others.
+            self._more = batch.more
+            self._poll_seconds = (
+                self._limits.poll_first_seconds
+                if batch.records
+                else min(self._limits.poll_maximum_seconds, self._poll_seconds * 2)
+            )
+            self._poll_at = asyncio.get_running_loop().time() + self._poll_seconds
+        elif batch.more:
+            self._more = True
+
+    async def _dispatch(self, records: Sequence[OutboxRecord]) -> None:
         partitions = {
             topic: sorted(await self._producer.partitions_for(topic))
             for topic in {record.topic for record in records}
         }
+        by_lane: defaultdict[tuple[str, int], list[OutboxRecord]] = defaultdict(list)
         for record in records:
             known = partitions[record.topic]
             by_lane[record.topic, self._partitioner(record.key.encode(), known, known)].append(record)
         for lane, run in by_lane.items():
             self._lane(*lane).add(run)
-        return len(records)
 
     def _lane(self, topic: str, partition: int) -> SendLane:
         lane = self._lanes.get((topic, partition))
@@ -119,6 +137,7 @@ class RelayRound:
 
     def _note_acknowledged(self, records: Sequence[OutboxRecord]) -> None:
         self._acknowledged.extend(records)
+        self.acknowledged_count += len(records)
         RELAYED.labels(self._name, records[0].topic).inc(len(records))
         self._nudge.wake()
 
@@ -136,9 +155,10 @@ class RelayRound:
 
     async def _drain(self) -> None:
         """Let the lanes send what they have queued, for a while, and delete what they sent."""
+        timeout_seconds = self._limits.drain_timeout_seconds if self.failure is None else FAILED_DRAIN_SECONDS
         sending = [lane.task for lane in self._lanes.values() if lane.task is not None]
         if sending:
-            await asyncio.wait(sending, timeout=self._limits.drain_timeout_seconds)
+            await asyncio.wait(sending, timeout=timeout_seconds)
         await self._delete_acknowledged()
 
     async def abandon(self) -> None:

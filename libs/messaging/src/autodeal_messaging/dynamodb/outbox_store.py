@@ -16,7 +16,7 @@ import structlog
 from autodeal_messaging.backoff import Backoff
 from autodeal_messaging.dynamodb.shard_leases import ShardLeases
 from autodeal_messaging.dynamodb.write import OUTBOX_SHARDS, outbox_partition
-from autodeal_messaging.outbox.port import Backlog, OutboxRecord, shard_of
+from autodeal_messaging.outbox.port import Backlog, Batch, OutboxRecord, shard_of
 
 if TYPE_CHECKING:  # the stubs are not installed in production
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -92,27 +92,26 @@ class DynamoOutboxStore:
         async with self._reading_or_balancing:
             await self._leases.renew_and_balance(busy)
 
-    async def read(
-        self, *, limit: int, exclude: Collection[Position], keys: frozenset[str] | None
-    ) -> Sequence[OutboxRecord]:
+    async def read(self, *, limit: int, exclude: Collection[Position], keys: frozenset[str] | None) -> Batch:
         """Return records of the held shards, or only of those that the keys belong to."""
         async with self._reading_or_balancing:
             wanted = self.held
             if keys is not None:
                 wanted &= {shard_of(key, self._shards) for key in keys}
             if not wanted:
-                return []
+                return Batch([], more=False)
             in_flight = Counter(shard for shard, _ in exclude)
             share = -(-limit // len(wanted))
             pages = await asyncio.gather(
                 *(self._read_shard(shard, share + in_flight[shard]) for shard in wanted)
             )
-        return [
+        records = [
             _record(shard, item)
             for shard, items in zip(wanted, pages, strict=True)
             for item in items
             if (shard, item["sk"]["S"]) not in exclude
         ]
+        return Batch(records, more=not self._resume_at.keys().isdisjoint(wanted))
 
     async def _read_shard(self, shard: int, limit: int) -> list[Item]:
         """Return items of whole keys in ascending order, going on where the last read was cut off."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from autodeal_contracts.envelope import Envelope
-from autodeal_messaging.outbox.port import Backlog, OutboxRecord, shard_of
+from autodeal_messaging.outbox.port import Backlog, Batch, OutboxRecord, shard_of
 from autodeal_messaging.outbox.share_shards import decide_share
 
 
@@ -86,15 +86,15 @@ class MemoryOutboxStore:
         limit: int,
         exclude: Collection[int],
         keys: frozenset[str] | None,  # noqa: ARG002  # looking everywhere costs nothing here
-    ) -> Sequence[OutboxRecord]:
+    ) -> Batch:
         """Return records in order of their commit."""
         held = self.held
-        found = (
+        found = [
             record
             for position, record in sorted(self._outbox.records.items())
             if record.shard in held and position not in exclude
-        )
-        return [record for record, _ in zip(found, range(limit), strict=False)]
+        ]
+        return Batch(found[:limit], more=len(found) > limit)
 
     async def delete(self, positions: Sequence[int]) -> None:
         """Delete records."""

@@ -25,6 +25,15 @@ class OutboxRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """What one read returned."""
+
+    records: Sequence[OutboxRecord]
+    more: bool
+    """Whether it was cut off by its limit, so that another read would find more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits in the shards that one relay holds."""
 
@@ -70,9 +79,7 @@ class OutboxStore(Protocol):
         """The shards that `read` reads."""
         ...
 
-    async def read(
-        self, *, limit: int, exclude: Collection[Any], keys: frozenset[str] | None
-    ) -> Sequence[OutboxRecord]:
+    async def read(self, *, limit: int, exclude: Collection[Any], keys: frozenset[str] | None) -> Batch:
         """Return about `limit` records of the held shards in order per key, without the excluded ones.
 
         `exclude` holds positions in flight. `keys` narrows the look to their shards where that is

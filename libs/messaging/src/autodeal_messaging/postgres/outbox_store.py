@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 import asyncpg
 import msgspec
 import structlog
 
-from autodeal_messaging.outbox.port import Backlog, OutboxRecord
+from autodeal_messaging.outbox.port import Backlog, Batch, OutboxRecord
 from autodeal_messaging.outbox.share_shards import decide_share
 from autodeal_messaging.postgres.connect import Connect, as_connector
 from autodeal_messaging.postgres.write import OUTBOX_SHARDS
@@ -148,16 +149,15 @@ class PostgresOutboxStore:
         limit: int,
         exclude: Collection[Position],
         keys: frozenset[str] | None,  # noqa: ARG002  # one index walk sees all shards
-    ) -> Sequence[OutboxRecord]:
+    ) -> Batch:
         """Return rows of the held shards, each shard's in order of id, an equal part of each."""
         async with self._one_at_a_time:
             held = list(self.held)
             if not held:
-                return []
-            rows = await self._session().fetch(
-                _READ, held, [row_id for _, row_id in exclude], -(-limit // len(held))
-            )
-        return [
+                return Batch([], more=False)
+            share = -(-limit // len(held))
+            rows = await self._session().fetch(_READ, held, [row_id for _, row_id in exclude], share)
+        records = [
             OutboxRecord(
                 position=(shard, row_id),
                 shard=shard,
@@ -169,6 +169,8 @@ class PostgresOutboxStore:
             )
             for shard, row_id, topic, key, headers, value, created_at in rows
         ]
+        full = max(Counter(record.shard for record in records).values(), default=0) == share
+        return Batch(records, more=full)
 
     async def delete(self, positions: Sequence[Position]) -> None:
         """Delete rows, all in one statement."""

@@ -1,0 +1,140 @@
+"""The life of one member of a consumer group: it ends with a stop or with an error of Kafka's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Collection, Iterable
+
+import structlog
+from aiokafka import ConsumerRebalanceListener
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from autodeal_messaging.kafka_clients import make_consumer
+from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_messaging.metrics import IN_FLIGHT
+from autodeal_messaging.partition_lane import HandleRecord, PartitionLane
+
+log = structlog.get_logger(__name__)
+
+POLL_MILLISECONDS = 200
+"""How long a poll waits when every partition may be read; records end it at once."""
+POLL_WHILE_FULL_MILLISECONDS = 10
+"""The same while some window is full, so that it is read on soon after it has room again."""
+MAXIMUM_RECORDS_PER_POLL = 500
+COMMIT_TIMEOUT_SECONDS = 5.0
+LEAVE_TIMEOUT_SECONDS = 5.0
+
+
+class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Polls, hands records to the lanes of their partitions, and commits how far these have come.
+
+    A lane belongs to one assignment of its partition. When the partition is given up the lane goes too,
+    with any result that may still come of it; if the partition comes back it gets a new one, which
+    begins at the committed offset.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, group: str, topics: Collection[str], handle: HandleRecord
+    ) -> None:
+        self._kafka = kafka
+        self._group = group
+        self._topics = topics
+        self._handle = handle
+        self._client = make_consumer(kafka, group)
+        self._lanes: dict[TopicPartition, PartitionLane] = {}
+        self.joined = False
+        """Whether it was ever assigned partitions."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take part until told to stop, then drain and leave; raises what Kafka's client raises."""
+        tasks = [asyncio.create_task(stop.wait())]
+        try:
+            await self._client.start()
+            self._client.subscribe(topics=self._topics, listener=self)
+            tasks += [asyncio.create_task(self._poll()), asyncio.create_task(self._commit_regularly())]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # A poll may be cancelled anywhere: it takes records out of the client and hands them to
+            # their lanes without a pause in between.
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            await self._give_up(list(self._lanes))
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(LEAVE_TIMEOUT_SECONDS):
+                    await self._client.stop()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Begin lanes; called by the client before records of the new assignment are read."""
+        self.joined = True
+        self._lanes = {partition: PartitionLane(self._handle) for partition in assigned}
+        log.info("consumer.assigned", group=self._group, partitions=len(assigned))
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Finish what runs and commit it, while the group waits; the client still sends heartbeats."""
+        await self._give_up(revoked)
+
+    async def _give_up(self, partitions: Iterable[TopicPartition]) -> None:
+        lanes = {partition: self._lanes[partition] for partition in partitions if partition in self._lanes}
+        if lanes:
+            await asyncio.gather(
+                *(lane.close(self._kafka.kafka_drain_timeout_seconds) for lane in lanes.values())
+            )
+            await self._commit(lanes)
+            for partition, lane in lanes.items():
+                if self._lanes.get(partition) is lane:
+                    del self._lanes[partition]
+        self._measure()
+
+    async def _poll(self) -> None:
+        window = self._kafka.kafka_consumer_window
+        while True:
+            lanes = self._lanes
+            roomy = [partition for partition, lane in lanes.items() if lane.unfinished_count < window]
+            full = len(roomy) < len(lanes)
+            if lanes and not roomy:
+                await asyncio.sleep(POLL_WHILE_FULL_MILLISECONDS / 1000)
+                continue
+            # Naming no partition means all of them, also those that are assigned during the call.
+            fetched = await self._client.getmany(
+                *(roomy if full else ()),
+                timeout_ms=POLL_WHILE_FULL_MILLISECONDS if full else POLL_MILLISECONDS,
+                max_records=MAXIMUM_RECORDS_PER_POLL,
+            )
+            for partition, records in fetched.items():
+                # The lane is looked up only now: the partitions may have changed during the call.
+                self._lanes[partition].add(records)
+            self._measure()
+
+    async def _commit_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._kafka.kafka_commit_interval_ms / 1000)
+            await self._commit(dict(self._lanes))
+            self._measure()
+
+    async def _commit(self, lanes: dict[TopicPartition, PartitionLane]) -> None:
+        """Commit how far lanes have come; if that fails, a later commit or the next owner makes up."""
+        assigned = self._client.assignment()
+        offsets = {
+            partition: lane.committable_offset
+            for partition, lane in lanes.items()
+            if partition in assigned and lane.committable_offset not in {None, lane.committed_offset}
+        }
+        if not offsets:
+            return
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+                await self._client.commit(offsets)
+        except (KafkaError, TimeoutError) as error:
+            log.info("consumer.commit_failed", group=self._group, error=repr(error))
+        else:
+            for partition, offset in offsets.items():
+                lanes[partition].committed_offset = offset
+
+    def _measure(self) -> None:
+        IN_FLIGHT.labels(self._group).set(sum(lane.unfinished_count for lane in self._lanes.values()))
