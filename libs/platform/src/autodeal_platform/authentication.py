@@ -1,7 +1,7 @@
 """Litestar glue: who calls a route, and who may.
 
-Guards say who may (`guards=[require_buyer]`); a handler that wants to know who it is asks for
-`principal: Principal`, or `optional_principal: Principal | None` on a public route. A token is
+Guards say who may (`guards=[require_buyer]`); a handler that wants to know who it is declares
+`principal: CurrentPrincipal`, or `optional_principal: OptionalPrincipal` on a public route. A token is
 looked at only by routes that ask, once per request. No middleware is involved.
 """
 
@@ -10,13 +10,18 @@ from __future__ import annotations
 from typing import Any
 
 from litestar.connection import ASGIConnection, Request
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.handlers.base import BaseRouteHandler
 
 from autodeal_platform.errors import ForbiddenError, UnauthenticatedError
 from autodeal_platform.tokens import Principal, TokenVerifier
 
 Connection = ASGIConnection[Any, Any, Any, Any]
+
+CurrentPrincipal = NamedDependency[Principal]
+"""The type of a handler's `principal` parameter."""
+OptionalPrincipal = NamedDependency[Principal | None]
+"""The type of a handler's `optional_principal` parameter."""
 
 VERIFIER_KEY = "autodeal_verifier"
 """Where `create_app` leaves the verifier in the application's state."""

@@ -1,6 +1,6 @@
 """The HTTP application of any service: routes in, everything around them settled.
 
-Handlers declare `data: SomeRequest` (a `RequestBody`), return a `ResponseBody` or plain data, raise
+Handlers declare `data: JSONBody[SomeRequest]` (a `RequestBody`), return a `ResponseBody` or plain data, raise
 domain errors, and know nothing of problems, tokens, metrics or logs.
 """
 
@@ -15,7 +15,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.openapi import OpenAPIConfig
-from litestar.params import Parameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.serialization import default_serializer
 from litestar.types import (
     ControllerRouterHandler,
@@ -41,10 +41,22 @@ from autodeal_platform.problems import problem_handlers
 from autodeal_platform.settings import HttpSettings
 from autodeal_platform.tokens import TokenVerifier
 
-__all__ = ("JsonRequest", "JsonResponse", "RequestBody", "ResourceId", "ResponseBody", "create_app")
+__all__ = (
+    "JSONBody",
+    "JsonRequest",
+    "JsonResponse",
+    "PathId",
+    "QueryId",
+    "RequestBody",
+    "ResponseBody",
+    "create_app",
+)
 
-ResourceId = Annotated[int, Parameter(ge=1, le=2**63 - 1)]
-"""An integer id in a path or query: what a bigint column can hold, refused with 422 otherwise."""
+MAX_ID = 2**63 - 1
+PathId = Annotated[int, PathParameter(ge=1, le=MAX_ID)]
+"""An integer id in a path: what a bigint column can hold, and refused with 422 otherwise."""
+QueryId = Annotated[int, QueryParameter(ge=1, le=MAX_ID)]
+"""The same in a query."""
 
 Content = TypeVar("Content")
 

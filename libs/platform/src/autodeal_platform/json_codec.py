@@ -13,7 +13,10 @@ from autodeal_platform.money import Amount, amount_from_json, parse_json_number
 
 
 class RequestBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The base of every struct that a request's body is read into; unknown fields are refused."""
+    """The base of every struct that a request's body is read into; unknown fields are refused.
+
+    A subclass says `frozen=True, kw_only=True` again: type checkers and msgspec do not inherit them.
+    """
 
 
 class ResponseBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,8 +26,6 @@ class ResponseBody(msgspec.Struct, frozen=True, kw_only=True):
 def _encode_unusual(value: object) -> object:
     if isinstance(value, Decimal):  # a Price or Amount handed back as it came
         return Decimal(value)
-    if isinstance(value, frozenset | set):
-        return sorted(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
