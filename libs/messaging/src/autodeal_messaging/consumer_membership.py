@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener
@@ -49,7 +50,7 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take part until told to stop, then drain and leave; raises what Kafka's client raises."""
-        tasks = [asyncio.create_task(stop.wait())]
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
         try:
             await self._client.start()
             self._client.subscribe(topics=self._topics, listener=self)
@@ -62,9 +63,7 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
             await self._give_up(list(self._lanes))
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(LEAVE_TIMEOUT_SECONDS):
-                    await self._client.stop()
+            await self._leave(LEAVE_TIMEOUT_SECONDS if stop.is_set() else self._rejoin_timeout_seconds)
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -72,24 +71,43 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Begin lanes; called by the client before records of the new assignment are read."""
         self.joined = True
-        self._lanes = {partition: PartitionLane(self._handle) for partition in assigned}
+        for partition in assigned:
+            self._lane(partition)
         log.info("consumer.assigned", group=self._group, partitions=len(assigned))
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Finish what runs and commit it, while the group waits; the client still sends heartbeats."""
         await self._give_up(revoked)
 
+    def _lane(self, partition: TopicPartition) -> PartitionLane:
+        lane = self._lanes.get(partition)
+        if lane is None:
+            lane = self._lanes[partition] = PartitionLane(self._handle)
+        return lane
+
     async def _give_up(self, partitions: Iterable[TopicPartition]) -> None:
-        lanes = {partition: self._lanes[partition] for partition in partitions if partition in self._lanes}
-        if lanes:
-            await asyncio.gather(
-                *(lane.close(self._kafka.kafka_drain_timeout_seconds) for lane in lanes.values())
-            )
-            await self._commit(lanes)
-            for partition, lane in lanes.items():
-                if self._lanes.get(partition) is lane:
-                    del self._lanes[partition]
+        """Close lanes and commit how far they came; they are gone before anything is awaited."""
+        lanes = {
+            partition: self._lanes.pop(partition) for partition in partitions if partition in self._lanes
+        }
+        timeout_seconds = self._kafka.kafka_drain_timeout_seconds
+        await asyncio.gather(*(lane.close(timeout_seconds) for lane in lanes.values()))
+        await self._commit(lanes)
         self._measure()
+
+    async def _leave(self, timeout_seconds: float) -> None:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(timeout_seconds):
+                await self._client.stop()
+
+    @property
+    def _rejoin_timeout_seconds(self) -> float:
+        """How long leaving may take when another membership follows.
+
+        The client may be waiting for the group to form. Cut short, it would go on sending heartbeats
+        for partitions that nobody reads.
+        """
+        return 2 * (self._kafka.kafka_rebalance_timeout_ms + self._kafka.kafka_request_timeout_ms) / 1000
 
     async def _poll(self) -> None:
         window = self._kafka.kafka_consumer_window
@@ -108,7 +126,7 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
             )
             for partition, records in fetched.items():
                 # The lane is looked up only now: the partitions may have changed during the call.
-                self._lanes[partition].add(records)
+                self._lane(partition).add(records)
             self._measure()
 
     async def _commit_regularly(self) -> None:
