@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-import aioboto3
+import aioboto3  # type: ignore[import-untyped]  # the package ships no types
 from botocore.config import Config
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ CONNECTIONS_MAX = 50
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 5.0
 ATTEMPTS_MAX = 2
-"""A first try and one repeat: every call made here changes nothing when it is repeated."""
+"""A first try and one repeat. Every call made here may be repeated; a person whose creation is
+repeated is found unfinished, which registration heals."""
 
 
 def connect_cognito(
@@ -25,7 +26,7 @@ def connect_cognito(
 
     `endpoint_url` is for emulators.
     """
-    return aioboto3.Session().client(
+    client: AbstractAsyncContextManager[CognitoIdentityProviderClient] = aioboto3.Session().client(
         "cognito-idp",
         region_name=region,
         endpoint_url=endpoint_url,
@@ -38,3 +39,4 @@ def connect_cognito(
             parameter_validation=False,
         ),
     )
+    return client

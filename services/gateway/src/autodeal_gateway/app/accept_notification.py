@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from autodeal_contracts.envelope import Envelope
-
 from autodeal_gateway.domain.notification import (
     PAYMENT_KINDS,
+    NotificationMalformedError,
     is_request_id,
     read_notification,
     seal_notification,
@@ -69,6 +69,9 @@ async def accept_notification(
     signature = verify_signature(
         webhook.signature, data_id=webhook.data_id, request_id=webhook.request_id, secrets=secrets
     )
+    if webhook.kind is None:
+        # It may be about a payment: refused, it is seen; ignored, it would be lost without a trace.
+        raise NotificationMalformedError("the notification does not say what it is about")
     if webhook.kind not in PAYMENT_KINDS:
         # Merchant orders, claims and the like: nothing here waits for them, and without a 200 the
         # provider would repeat them for days.

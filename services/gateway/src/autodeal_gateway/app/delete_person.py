@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from autodeal_contracts.saga import OrderState
-
 from autodeal_gateway.app.errors import SaleOpenError
 
 OPEN_STATES = (OrderState.DRAFT, OrderState.REFUNDING, OrderState.REFUND_FAILED)

@@ -11,9 +11,9 @@ class GatewayError(Exception):
     code: ClassVar[str]
     detail: ClassVar[str]
 
-    def __init__(self, detail: str | None = None, **context: Any) -> None:
+    def __init__(self, detail: str | None = None, **context: str) -> None:
         super().__init__(detail or self.detail)
-        self.context = context
+        self.context: dict[str, Any] = dict(context)
 
 
 class EmailTakenError(GatewayError):

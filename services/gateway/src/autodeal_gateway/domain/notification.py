@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+
 from autodeal_contracts.catalog import seal
 from autodeal_contracts.envelope import Envelope
 from autodeal_contracts.events.notification import NotificationReceived

@@ -1,0 +1,34 @@
+"""The gateway's command line: `python -m autodeal_gateway serve`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from autodeal_gateway.bootstrap import serve
+from autodeal_gateway.settings import Settings
+from autodeal_platform.logs import configure_logging
+from autodeal_platform.run_http import run_process
+from autodeal_platform.settings import SettingsError, load_settings
+
+SETTINGS_INVALID = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return the process's exit code."""
+    parser = argparse.ArgumentParser(prog="autodeal-gateway", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="answer HTTP requests until told to stop")
+    parser.parse_args(arguments)
+    try:
+        settings = load_settings(Settings, os.environ)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return SETTINGS_INVALID
+    configure_logging("gateway", settings.log_level)
+    return run_process(serve(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The gateway's HTTP routes: forwarded ones, people, the webhook, the API document."""
