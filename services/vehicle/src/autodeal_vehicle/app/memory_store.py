@@ -67,11 +67,11 @@ class MemoryStore:
 
     async def commit(self, sale: PreparedSale) -> bool:
         """Store a sale if its vehicle is as it was."""
-        current = self.state.vehicles.get(sale.vehicle.id)
-        if current is None or current.version != sale.vehicle.version:
-            return False
         try:
             async with self.begin() as work:
+                current = work.state.vehicles.get(sale.vehicle.id)
+                if current is None or current.version != sale.vehicle.version:
+                    return False
                 await work.save(sale.change, [sale.envelope], sale.now)
                 await work.store_answer(sale.request, sale.answer, sale.now)
         except (AnswerTakenError, InvariantBrokenError):
@@ -144,7 +144,7 @@ class MemoryUnitOfWork:
         """Return the answer that the caller's key was given before."""
         return self.state.answers.get((request.caller, request.key))
 
-    async def store_answer(self, request: UnsafeRequest, answer: StoredAnswer, now: datetime) -> None:
+    async def store_answer(self, request: UnsafeRequest, answer: StoredAnswer, now: datetime) -> None:  # noqa: ARG002  the port's
         """Keep the answer with the effect."""
         if self.state.answers.setdefault((request.caller, request.key), answer) is not answer:
             raise AnswerTakenError

@@ -1,0 +1,1 @@
+"""Vehicles and orders on PostgreSQL, by SQLAlchemy Core and asyncpg."""

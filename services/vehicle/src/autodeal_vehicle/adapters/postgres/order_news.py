@@ -1,0 +1,48 @@
+"""News of orders: a notification on a channel of its own wakes everybody in this process who watches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from autodeal_messaging.nudge import Nudge
+from autodeal_messaging.postgres.notify import PostgresListener
+
+ORDER_CHANNEL = "autodeal_order"
+"""Carries the id of an order whose timeline grew."""
+
+
+class PostgresOrderNews:
+    """Implements OrderNews. `run` listens; until it does, watchers still look for themselves."""
+
+    def __init__(self, database_url: str) -> None:
+        self._listener = PostgresListener(database_url, self.tell, channel=ORDER_CHANNEL)
+        self._watches: dict[int, set[Nudge]] = defaultdict(set)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Listen until told to stop."""
+        await self._listener.run(stop)
+
+    def tell(self, payload: str) -> None:
+        """Wake the watchers of an order; an empty payload, after a lost connection, wakes all."""
+        if not payload:
+            for watches in self._watches.values():
+                for watch in watches:
+                    watch.ring()
+        elif payload.isdecimal():
+            for watch in self._watches.get(int(payload), ()):
+                watch.ring()
+
+    @asynccontextmanager
+    async def watch(self, order_id: int) -> AsyncIterator[Nudge]:
+        """Watch one order for the length of a block."""
+        watch = Nudge()
+        self._watches[order_id].add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches[order_id].discard(watch)
+            if not self._watches[order_id]:
+                del self._watches[order_id]
