@@ -1,0 +1,1 @@
+"""Use cases, each in its own module, and the ports they need of the outside."""
