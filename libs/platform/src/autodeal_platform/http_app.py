@@ -31,6 +31,7 @@ from litestar.types import (
 )
 
 from autodeal_platform.authentication import VERIFIER_KEY, principal_dependencies
+from autodeal_platform.describe_money import DescribeMoney
 from autodeal_platform.errors import UnsupportedMediaTypeError
 from autodeal_platform.health import Health
 from autodeal_platform.json_codec import RequestBody, ResponseBody, decode_json, encode_json
@@ -139,6 +140,7 @@ def create_app(
         dependencies={**(principal_dependencies() if verifier is not None else {}), **(dependencies or {})},
         state=State({VERIFIER_KEY: verifier, "service": service}),
         type_decoders=_amount_decoders(),
+        plugins=[DescribeMoney()],
         lifespan=list(lifespan),
         on_startup=list(on_startup),
         on_shutdown=list(on_shutdown),

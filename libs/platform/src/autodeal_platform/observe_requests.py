@@ -6,6 +6,7 @@ too. It also refuses, before anything is read, what no handler should meet.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from time import perf_counter
@@ -14,7 +15,7 @@ from typing import Any, Final
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from prometheus_client import Histogram
 
-from autodeal_platform.errors import BodyTooLargeError
+from autodeal_platform.errors import BodyTooLargeError, UnavailableError
 from autodeal_platform.logs import get_logger
 from autodeal_platform.probe_routes import PROBE_PATHS
 from autodeal_platform.problem_body import MEDIA_TYPE, problem_body
@@ -70,6 +71,10 @@ class ObserveRequests:
                     await _refuse(scope, send_observed, 400, "bad_request", "A query cannot hold U+0000.")
                 else:
                     await self._app(scope, receive, send_observed)
+            except asyncio.CancelledError:
+                if not answered_at:  # the drain's time is over; whether the work took effect is unknown
+                    await _refuse(scope, send_observed, 503, "unavailable", UnavailableError.detail)
+                raise
             except Exception:
                 status = _SERVER_ERROR
                 raise
