@@ -66,7 +66,7 @@ async def open_gateway(settings: Settings, health: Health) -> AsyncIterator[Lite
         yield create_app(
             service="gateway",
             routes=[
-                *Forwarder(upstreams, streams, _forward_limits(settings)).routes(),
+                Forwarder(upstreams, streams, _forward_limits(settings)).route(),
                 *people_routes(
                     people,
                     VehicleOrders(upstreams, timeout_seconds=settings.upstream_timeout_seconds),

@@ -115,9 +115,9 @@ class AiohttpUpstreams:
                 request.method, url, headers=request.headers, data=request.body, allow_redirects=False
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            raise UpstreamUnavailableError(upstream=request.upstream.value) from None
+            raise UpstreamUnavailableError from None
         except (aiohttp.ClientError, OSError):
-            raise UpstreamFailedError(upstream=request.upstream.value) from None
+            raise UpstreamFailedError from None
         return AiohttpReply(response)
 
     async def close(self) -> None:

@@ -65,13 +65,13 @@ async def accept_notification(
     Raises WebhookForgedError, NotificationMalformedError, NotificationsUnavailableError.
     """
     if webhook.request_id is not None and not is_request_id(webhook.request_id):
-        raise WebhookForgedError("the request id is not one that the provider signs")
+        raise WebhookForgedError("The request id is not one that the provider signs.")
     signature = verify_signature(
         webhook.signature, data_id=webhook.data_id, request_id=webhook.request_id, secrets=secrets
     )
     if webhook.kind is None:
         # It may be about a payment: refused, it is seen; ignored, it would be lost without a trace.
-        raise NotificationMalformedError("the notification does not say what it is about")
+        raise NotificationMalformedError("The notification does not say what it is about.")
     if webhook.kind not in PAYMENT_KINDS:
         # Merchant orders, claims and the like: nothing here waits for them, and without a 200 the
         # provider would repeat them for days.

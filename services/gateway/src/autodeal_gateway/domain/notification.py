@@ -53,7 +53,7 @@ def read_notification(*, data_id: str | None, request_id: str | None, timestamp:
     Raises NotificationMalformedError when the payment's id is missing or cannot be one.
     """
     if data_id is None or not _ID.fullmatch(data_id):
-        raise NotificationMalformedError("data.id does not name a payment")
+        raise NotificationMalformedError("Data.id does not name a payment.")
     return Notification(provider_payment_id=data_id, request_id=request_id, timestamp=timestamp)
 
 

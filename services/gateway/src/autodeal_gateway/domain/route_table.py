@@ -5,6 +5,8 @@ What is not in this table is not reachable from outside, whatever the services s
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -69,9 +71,33 @@ FORWARDED_ROUTES: tuple[ForwardedRoute, ...] = (
 """Every forwarded route of the platform, in the order of the API document."""
 
 
-def routes_by_template() -> dict[str, dict[str, ForwardedRoute]]:
-    """Return the table by path template, then by method."""
-    found: dict[str, dict[str, ForwardedRoute]] = {}
-    for route in FORWARDED_ROUTES:
-        found.setdefault(route.template, {})[route.method] = route
-    return found
+Methods = Mapping[str, ForwardedRoute]
+"""The routes of one path template, by method."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+"""What an id is made of. Nothing in it needs encoding, so a path means to the service exactly what it
+was checked to be here; whether such an id exists is the service's to say."""
+
+
+class RouteTable:
+    """Finds the routes of a path without trying one after the other."""
+
+    def __init__(self, routes: Iterable[ForwardedRoute] = FORWARDED_ROUTES) -> None:
+        self._fixed: dict[str, dict[str, ForwardedRoute]] = {}
+        self._with_id: dict[tuple[str, ...], dict[str, ForwardedRoute]] = {}
+        for route in routes:
+            _, first, *rest = route.template.split("/")
+            if not rest or not rest[0].startswith("{"):
+                self._fixed.setdefault(route.template, {})[route.method] = route
+            else:
+                self._with_id.setdefault((first, *rest[1:]), {})[route.method] = route
+
+    def find(self, path: str) -> Methods | None:
+        """Return what may be done at a path, by method; None when nothing is forwarded there."""
+        found = self._fixed.get(path)
+        if found is not None:
+            return found
+        parts = path.split("/")
+        if len(parts) < 3 or parts[0] or not _ID.fullmatch(parts[2]):  # noqa: PLR2004  "", name, id
+            return None
+        return self._with_id.get((parts[1], *parts[3:]))

@@ -49,21 +49,21 @@ def read_signature_header(header: str | None) -> SignatureHeader:
     Raises WebhookForgedError when it is missing or is not of the documented form.
     """
     if header is None:
-        raise WebhookForgedError("the request carries no signature")
+        raise WebhookForgedError("The request carries no signature.")
     if len(header) > _HEADER_LENGTH_MAX:
-        raise WebhookForgedError("the signature is not of the documented form")
+        raise WebhookForgedError("The signature is not of the documented form.")
     parts: dict[str, str] = {}
     for part in header.split(","):
         name, _, value = part.partition("=")
         if name.strip() in parts:
             # Two values of one name could be read differently by two readers.
-            raise WebhookForgedError("the signature names a part twice")
+            raise WebhookForgedError("The signature names a part twice.")
         parts[name.strip()] = value.strip()
     timestamp, digest = parts.get("ts", ""), parts.get("v1", "")
     if not _TIMESTAMP.fullmatch(timestamp) or not _DIGEST.fullmatch(digest):
-        raise WebhookForgedError("the signature is not of the documented form")
+        raise WebhookForgedError("The signature is not of the documented form.")
     if int(timestamp) > _TIMESTAMP_MAX:
-        raise WebhookForgedError("the signature's time is out of range")
+        raise WebhookForgedError("The signature's time is out of range.")
     return SignatureHeader(timestamp=timestamp, digest=digest.lower())
 
 
@@ -96,5 +96,5 @@ def verify_signature(
             expected = sign(secret, data_id=spelling, request_id=request_id, timestamp=found.timestamp)
             genuine |= hmac.compare_digest(expected, found.digest)
     if not genuine:
-        raise WebhookForgedError("the signature does not fit the request")
+        raise WebhookForgedError("The signature does not fit the request.")
     return found

@@ -12,6 +12,7 @@ from autodeal_gateway.app.accept_notification import NotificationLog
 from autodeal_gateway.app.delete_person import OrderBook
 from autodeal_gateway.entrypoints.http.people_routes import People, people_routes
 from autodeal_gateway.entrypoints.http.webhook_route import WebhookLimits, webhook_route
+from autodeal_platform.authentication import principal_dependencies
 
 
 def openapi_document() -> dict[str, Any]:
@@ -21,7 +22,6 @@ def openapi_document() -> dict[str, Any]:
         *people_routes(nobody, cast(OrderBook, None), lambda: datetime.now(UTC)),
         webhook_route(cast(NotificationLog, None), WebhookLimits((), 0), lambda: datetime.now(UTC)),
     ]
-    app = Litestar(
-        routes, openapi_config=OpenAPIConfig(title="AutoDeal gateway", version="1", path="/schema")
-    )
+    config = OpenAPIConfig(title="AutoDeal gateway", version="1", use_handler_docstrings=True)
+    app = Litestar(routes, openapi_config=config, dependencies=principal_dependencies())
     return app.openapi_schema.to_schema()

@@ -6,7 +6,6 @@ body, no client a request. What it refuses, it refuses by raising; problems are 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import HTTPScope, Receive, Scope, Send
 from prometheus_client import Counter
 
 from autodeal_gateway.app.errors import (
@@ -26,21 +25,20 @@ from autodeal_gateway.app.errors import (
     UpstreamUnavailableError,
 )
 from autodeal_gateway.app.forward_request import UpstreamReply, UpstreamRequest, Upstreams
-from autodeal_gateway.domain.route_table import Access, ForwardedRoute, Pace, routes_by_template
+from autodeal_gateway.domain.route_table import Access, ForwardedRoute, Pace, RouteTable
 from autodeal_gateway.entrypoints.http.keep_deadline import Deadline, Reason
 from autodeal_gateway.entrypoints.http.open_streams import OpenStreams
 from autodeal_gateway.entrypoints.http.read_request import RequestContent, read_head
 from autodeal_platform.authentication import authenticate
 from autodeal_platform.errors import BodyTooLargeError, ForbiddenError, NotFoundError
 from autodeal_platform.logs import get_logger
+from autodeal_platform.observe_requests import UNMATCHED
 
 UPSTREAM_FAILURES = Counter(
     "gateway_upstream_failures_total",
     "Forwarded requests that a service did not answer.",
     ("upstream", "code"),
 )
-_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_-]+)+", re.ASCII)
-"""Ids and fixed words only, so that the path needs no encoding and means the same to the service."""
 
 _log = get_logger(__name__)
 
@@ -63,34 +61,36 @@ class Forwarder:
         self._upstreams = upstreams
         self._streams = streams
         self._limits = limits
+        self._table = RouteTable()
 
-    def routes(self) -> list[ASGIRouteHandler]:
-        """Return a handler for each path template of the table."""
-        return [
-            # The scope is ours to change, and copying it for each request costs more than it saves.
-            asgi(template.replace("}", ":str}"), copy_scope=False)(self._handler(methods))
-            for template, methods in routes_by_template().items()
-        ]
+    def route(self) -> ASGIRouteHandler:
+        """Return the handler of every path that no other route takes.
 
-    def _handler(self, methods: Mapping[str, ForwardedRoute]) -> ASGIApp:
-        allowed = ", ".join(sorted(methods))
+        It is mounted at the root because Litestar knows no ASGI handlers with path parameters. The
+        scope is ours to change, and copying it for each request costs more than it saves.
+        """
+        return asgi("/", is_mount=True, copy_scope=False)(self._handle)
 
-        async def forward(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != ScopeType.HTTP:
-                raise NotFoundError
-            route = methods.get(scope["method"])
-            if route is None:
-                raise MethodNotAllowedException(headers={"allow": allowed})
-            if not _PLAIN_PATH.fullmatch(scope["path"]):
-                raise NotFoundError
-            await _let_in(route.access, scope)
-            try:
-                await self._forward(route, scope, receive, send)
-            except GatewayError as error:
-                UPSTREAM_FAILURES.labels(route.upstream.value, error.code).inc()
-                raise
-
-        return forward
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            raise NotFoundError
+        # Mounting took the first slash away and added one at the end.
+        path = scope["path"] = "/" + scope["path"].strip("/")
+        methods = self._table.find(path)
+        if methods is None:
+            scope["path_template"] = UNMATCHED
+            raise NotFoundError
+        route = methods.get(scope["method"])
+        if route is None:
+            scope["path_template"] = next(iter(methods.values())).template
+            raise MethodNotAllowedException(headers={"allow": ", ".join(methods)})
+        scope["path_template"] = route.template
+        await _let_in(route.access, scope)
+        try:
+            await self._forward(route, scope, receive, send)
+        except GatewayError as error:
+            UPSTREAM_FAILURES.labels(route.upstream.value, error.code).inc()
+            raise
 
     async def _forward(self, route: ForwardedRoute, scope: HTTPScope, receive: Receive, send: Send) -> None:
         deadline = Deadline(self._limits.timeout_seconds[route.pace])
@@ -182,5 +182,5 @@ async def _answer_for(reason: Reason, content: RequestContent, send: Send, *, st
         _log.warning("forward.timed_out_midway")
         return
     if reason is Reason.STOPPED:
-        raise UpstreamUnavailableError("the gateway is being replaced; try again")
+        raise UpstreamUnavailableError("The gateway is being replaced; try again.")
     raise UpstreamTimedOutError if content.complete else RequestTimedOutError
