@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
+import msgspec
 import pytest
 from litestar import Litestar, Request, get, post
 from litestar.params import FromQuery, JSONBody, QueryParameter
@@ -96,6 +97,11 @@ async def fail_unexpectedly() -> None:
     raise RuntimeError("password=hunter2")
 
 
+@get("/corrupt")
+async def fail_on_stored_data() -> dict[str, Any]:
+    return {"stored": msgspec.json.decode(b'{"price": "?"}', type=VehicleResponse)}
+
+
 @get("/me", guards=[require_any])
 async def show_caller(principal: CurrentPrincipal) -> dict[str, Any]:
     return {"subject": principal.subject, "groups": principal.groups}
@@ -124,6 +130,7 @@ ROUTES = [
     list_vehicles,
     fail_as_domain,
     fail_unexpectedly,
+    fail_on_stored_data,
     show_caller,
     show_maybe,
     show_admin,

@@ -38,6 +38,11 @@ async def test_cause_stays_inside_when_an_error_is_unexpected(
     assert "http.unhandled_error" in capsys.readouterr().out
 
 
+async def test_caller_is_not_blamed_when_our_own_data_is_invalid(client: Client) -> None:
+    response = await client.get("/corrupt")
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from litestar import Litestar, Request, Response
@@ -62,6 +63,12 @@ QueryId = Annotated[int, QueryParameter(ge=1, le=MAX_ID)]
 Content = TypeVar("Content")
 
 
+@lru_cache(maxsize=64)
+def _is_json(content_type: bytes) -> bool:
+    media_type = content_type.partition(b";")[0].strip().lower()
+    return media_type == b"application/json" or media_type.endswith(b"+json")
+
+
 class JsonRequest(Request[Any, Any, Any]):
     """Reads a body straight into the type that the handler declares.
 
@@ -70,9 +77,10 @@ class JsonRequest(Request[Any, Any, Any]):
 
     async def json(self) -> object:
         """Return the body as the handler's `data`; raises the errors of `decode_json`."""
-        content_type = self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if content_type != "application/json" and not content_type.endswith("+json"):
-            raise UnsupportedMediaTypeError
+        # The raw headers: Litestar's parsed ones cost more than the rest of this method.
+        for name, value in self.scope["headers"]:
+            if name == b"content-type" and not _is_json(value):
+                raise UnsupportedMediaTypeError
         field = self.route_handler.parsed_data_field
         return decode_json(await self.body(), field.annotation if field is not None else Any)
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from autodeal_platform.errors import InvalidFieldError, MalformedJsonError
+from autodeal_platform.locate_fault import locate_fault
 from autodeal_platform.money import Amount, amount_from_json, parse_json_number
 
 
@@ -51,14 +52,14 @@ def decoder_of(wanted: object) -> msgspec.json.Decoder[Any]:
 def decode_json(body: bytes, wanted: object) -> object:
     """Read a request's body as `wanted`, without rounding any number.
 
-    Raises MalformedJsonError when it is no JSON, and msgspec.ValidationError or InvalidFieldError
-    when it is JSON of another shape.
+    Raises MalformedJsonError when it is no JSON, and InvalidFieldError when it is JSON of another
+    shape. (Never msgspec's own errors: from a handler, those mean that our data is at fault.)
     """
     try:
         value = decoder_of(wanted).decode(body)
-    except msgspec.ValidationError:
+    except msgspec.ValidationError as error:
         _require_json(body)
-        raise
+        raise locate_fault(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedJsonError from None
     if b"\\u0000" in body and (path := _path_of_nul(_any_decoder.decode(body), "")) is not None:

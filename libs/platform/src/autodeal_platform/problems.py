@@ -7,16 +7,15 @@ its cause; the log has the rest.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 
 from autodeal_platform import errors, idempotency
 from autodeal_platform.errors import WHOLE_BODY, InvalidFieldError
+from autodeal_platform.locate_fault import AT_PATH
 from autodeal_platform.logs import get_logger
 from autodeal_platform.problem_body import MEDIA_TYPE, problem_body, problem_headers
 
@@ -51,9 +50,6 @@ _HTTP_CODES: Final[Mapping[int, tuple[str, str]]] = {
 _SERVER_ERROR: Final = 500
 _UNPROCESSABLE: Final = 422
 _DISCONNECTED: Final = "client disconnected prematurely"
-_AT_PATH = re.compile(r" - at `(?:key in )?\$(.*?)`$", re.DOTALL)
-_NAMED_FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(.*)`$", re.DOTALL)
-_MAX_FIELD_LENGTH: Final = 200
 
 _log = get_logger(__name__)
 
@@ -70,7 +66,6 @@ def problem_handlers(statuses: Mapping[type[Exception], int]) -> dict[int | type
         Exception: _answer_unexpected,
         HTTPException: _answer_http,
         ValidationException: _answer_invalid_parameters,
-        msgspec.ValidationError: _answer_invalid_body,
         InvalidFieldError: _answer_invalid_field,
     }
     for kind, status in {**COMMON_STATUSES, **statuses}.items():
@@ -121,35 +116,12 @@ def _parameter_errors(extra: object) -> Iterator[dict[str, str]]:
         if entry.get("key") == "data":
             yield {"field": WHOLE_BODY, "message": "a body is required"}
         else:
-            yield {"field": str(entry.get("key", WHOLE_BODY)), "message": _AT_PATH.sub("", message)}
-
-
-def _answer_invalid_body(request: AnyRequest, error: Exception) -> Response[bytes]:
-    return _invalid(request, [locate_fault(error)])
+            yield {"field": str(entry.get("key", WHOLE_BODY)), "message": AT_PATH.sub("", message)}
 
 
 def _answer_invalid_field(request: AnyRequest, error: Exception) -> Response[bytes]:
     assert isinstance(error, InvalidFieldError)
     return _invalid(request, [{"field": error.field, "message": error.message}])
-
-
-def locate_fault(error: Exception) -> dict[str, str]:
-    """Return the field that a msgspec.ValidationError is about, as a path like `address.state`, and why."""
-    text = str(error)
-    match = _AT_PATH.search(text)
-    message = text[: match.start()] if match else text
-    path = match[1].removeprefix(".") if match else ""
-    cause = error.__cause__
-    if isinstance(cause, InvalidFieldError):
-        path, message = _join(path, cause.field), cause.message
-    elif (named := _NAMED_FIELD.match(message)) is not None:
-        path = _join(path, named[1])
-        message = "is unknown" if "unknown" in message[:30] else "is required"
-    return {"field": (path or WHOLE_BODY)[:_MAX_FIELD_LENGTH], "message": message[:_MAX_FIELD_LENGTH]}
-
-
-def _join(path: str, field: str) -> str:
-    return f"{path}.{field}" if path else field
 
 
 def _invalid(request: AnyRequest, found: list[dict[str, str]]) -> Response[bytes]:
