@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from autodeal_devstack.engines.addresses import addressed_engines
 from autodeal_devstack.engines.aws_embedded import EmbeddedAws
+from autodeal_devstack.engines.docker_engines import docker_engines
 from autodeal_devstack.engines.dynamodb_real import RealDynamoDb
 from autodeal_devstack.engines.endpoints import EngineChoice, EngineName
 from autodeal_devstack.engines.engine import Engine, EngineRoom
@@ -40,4 +42,6 @@ def real_engines(room: EngineRoom, need: Collection[EngineName]) -> dict[str, En
 CHOICES: dict[EngineChoice, Callable[[EngineRoom, Collection[EngineName]], dict[str, Engine]]] = {
     EngineChoice.EMBEDDED: embedded_engines,
     EngineChoice.REAL: real_engines,
+    EngineChoice.DOCKER: docker_engines,
+    EngineChoice.ADDRESSES: addressed_engines,
 }

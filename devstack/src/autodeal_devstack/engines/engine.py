@@ -29,24 +29,33 @@ class Engine(Protocol):
     def locate(self, endpoints: Endpoints) -> Endpoints:
         """Fill in the addresses that this engine serves."""
 
+    def describe(self) -> EngineProcess:
+        """Say by which process it is served now."""
+
+
+@dataclass(frozen=True)
+class EngineProcess:
+    """The process behind an engine."""
+
+    pid: int | None
+    """None when it is no process of this machine's user: a container, or somebody else's engine."""
+    port: int | None
+
 
 @dataclass(frozen=True)
 class EngineRoom:
-    """Where an engine runs: the keeper of its processes and the folder for its data and log."""
+    """Where an engine runs: the keeper of its processes, the folder for its data, and its log."""
 
     keeper: Keeper
     folder: Path
+    log: Path
+    """The file that the engine's output is appended to; before `for_engine`, the folder of all logs."""
 
     def for_engine(self, name: str) -> EngineRoom:
         """Make the engine's own folder below this one."""
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        return replace(self, folder=folder)
-
-    @property
-    def log(self) -> Path:
-        """The file that the engine's output is appended to."""
-        return self.folder.with_suffix(".log")
+        return replace(self, folder=folder, log=self.log / f"{name}.log")
 
 
 def plain_environment(**extra: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from autodeal_devstack.engines.endpoints import Endpoints, EngineError
-from autodeal_devstack.engines.engine import EngineRoom
+from autodeal_devstack.engines.engine import EngineProcess, EngineRoom
 from autodeal_devstack.processes import KeptProcess, ProcessFailedError, await_ready, find_port
 
 PORT_TRIES = 5
@@ -76,3 +76,7 @@ class LocalServer(ABC):
         """Ask it to end, by pid, and kill it when it takes too long."""
         if self._process is not None:
             await self._process.stop(timeout_seconds=self.stop_timeout_seconds)
+
+    def describe(self) -> EngineProcess:
+        """Return its pid, once it was started, and its port."""
+        return EngineProcess(pid=self._process.pid if self._process else None, port=self.port)

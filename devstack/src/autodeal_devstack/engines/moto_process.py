@@ -1,23 +1,21 @@
 """The process behind the embedded DynamoDB and Cognito: moto's application, served one request at a time.
 
-moto rolls a failed DynamoDB transaction back by putting a copy of the whole table in its place, so its
-own threaded server forgets what others wrote meanwhile. Here requests take turns, which makes every
-transaction atomic, and the copy covers only the items that the transaction names, which makes it fast.
+moto rolls a failed DynamoDB transaction back by putting an older copy of the table in its place, so its
+own threaded server forgets what others wrote meanwhile. Requests that take turns make it atomic.
 """
 
 from __future__ import annotations
 
 import asyncio
-import copy
 import io
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 import uvicorn
-from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from autodeal_devstack.engines.moto_by_partition import work_by_partition
 
 Message = MutableMapping[str, Any]
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -94,55 +92,9 @@ def environ_of(scope: Message, body: bytes) -> dict[str, Any]:
     return environ
 
 
-def partition_values(operations: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return the keyed attributes that a transaction names, by table."""
-    named: dict[str, list[dict[str, Any]]] = {}
-    for operation in operations:
-        for details in operation.values():
-            named.setdefault(details.get("TableName", ""), []).append(
-                details.get("Key") or details.get("Item") or {}
-            )
-    return named
-
-
-def roll_back_only_what_is_named() -> None:
-    """Make moto's transactions copy the partitions they touch instead of whole tables."""
-    transact = DynamoDBBackend.transact_write_items
-    named: dict[str, list[dict[str, Any]]] = {}
-
-    def transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-        named.update(partition_values(transact_items))
-        try:
-            transact(backend, transact_items)
-        finally:
-            named.clear()
-
-    def copy_table(table: Table, memo: dict[int, Any]) -> Table:
-        if table.name not in named:
-            return whole_copy(table, memo)
-        copied = copy.copy(table)
-        copied.items = copy.copy(table.items)
-        touched = {str(item.get(table.hash_key_attr)) for item in named[table.name]}
-        for key, partition in table.items.items():
-            if str(key.to_json()) in touched:
-                copied.items[key] = copy.deepcopy(partition, memo)
-        return copied
-
-    setattr(DynamoDBBackend, "transact_write_items", transact_write_items)  # noqa: B010 it is a method
-    setattr(Table, "__deepcopy__", copy_table)  # noqa: B010 it has none so far
-
-
-def whole_copy(table: Table, memo: dict[int, Any]) -> Table:
-    """Copy a table as `copy.deepcopy` does when nothing is said about it."""
-    copied: Table = object.__new__(table.__class__)
-    memo[id(table)] = copied
-    copied.__dict__.update({name: copy.deepcopy(value, memo) for name, value in table.__dict__.items()})
-    return copied
-
-
 def main() -> None:
     """Serve on 127.0.0.1 and the port given as the only argument, until a signal comes."""
-    roll_back_only_what_is_named()
+    work_by_partition()
     application = OneAtATime(DomainDispatcherApplication(create_backend_app))
     config = uvicorn.Config(
         application,

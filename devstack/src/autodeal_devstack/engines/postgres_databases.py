@@ -20,6 +20,14 @@ async def create_database(server_url: str, name: str) -> str:
     return url_of_database(server_url, name)
 
 
+async def ensure_database(server_url: str, name: str) -> str:
+    """Create a database unless it exists, and return its URL."""
+    try:
+        return await create_database(server_url, name)
+    except asyncpg.DuplicateDatabaseError:
+        return url_of_database(server_url, name)
+
+
 async def drop_database(server_url: str, name: str) -> None:
     """Drop a database, ending the sessions that still use it."""
     await run(server_url, f'drop database if exists "{name}" with (force)')

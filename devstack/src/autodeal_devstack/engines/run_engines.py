@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Collection
@@ -10,9 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from autodeal_devstack.engines.choose_engines import CHOICES
-from autodeal_devstack.engines.endpoints import Endpoints, EngineChoice, EngineError, EngineName
+from autodeal_devstack.engines.endpoints import Endpoints, EngineChoice, EngineName
 from autodeal_devstack.engines.engine import Engine, EngineRoom
-from autodeal_devstack.processes import Keeper
+from autodeal_devstack.processes import Keeper, together
 
 EVERY_ENGINE = frozenset(EngineName)
 
@@ -20,13 +21,13 @@ EVERY_ENGINE = frozenset(EngineName)
 class EngineSet:
     """The engines of one owner; more of them can be started as they are needed."""
 
-    def __init__(self, choice: EngineChoice, keeper: Keeper, folder: Path) -> None:
+    def __init__(self, choice: EngineChoice, keeper: Keeper, folder: Path, logs: Path) -> None:
         self.choice = choice
         self.endpoints = Endpoints()
         """Where the engines started so far answer."""
         self.engines: dict[str, Engine] = {}
         """The started engines by name, to kill and restart them."""
-        self._room = EngineRoom(keeper=keeper, folder=folder)
+        self._room = EngineRoom(keeper=keeper, folder=folder, log=logs)
         self._started: set[EngineName] = set()
         self._lock = asyncio.Lock()
 
@@ -35,15 +36,10 @@ class EngineSet:
         async with self._lock:
             missing = {EngineName(name) for name in need} - self._started
             made = CHOICES[self.choice](self._room, missing)
-            try:
-                async with asyncio.TaskGroup() as starting:
-                    for engine in made.values():
-                        starting.create_task(engine.start())
-            except* EngineError as group:
-                raise first_of(group) from None
+            self.engines |= made  # at once, so that `stop` ends also those whose siblings failed
+            await together(*(engine.start() for engine in made.values()))
             for engine in made.values():
                 self.endpoints = engine.locate(self.endpoints)
-            self.engines |= made
             self._started |= missing
             return self.endpoints
 
@@ -54,38 +50,37 @@ class EngineSet:
         self._started.clear()
 
 
-def first_of(group: BaseExceptionGroup[EngineError]) -> EngineError:
-    """Return the first error of a group, however deep it lies."""
-    error = group.exceptions[0]
-    return first_of(error) if isinstance(error, BaseExceptionGroup) else error
-
-
 @asynccontextmanager
 async def running_engines(
     choice: EngineChoice = EngineChoice.EMBEDDED,
     workdir: Path | None = None,
     need: Collection[EngineName | str] = EVERY_ENGINE,
 ) -> AsyncIterator[Endpoints]:
-    """Run the needed engines while the block runs; data and logs go to `workdir`, or nowhere for ever."""
-    async with engine_set(choice, workdir) as engines:
+    """Run the needed engines while the block runs; logs stay in `workdir`, if it is given."""
+    async with engine_set(choice, logs=workdir) as engines:
         yield await engines.start(need)
 
 
 @asynccontextmanager
-async def engine_set(choice: EngineChoice, workdir: Path | None = None) -> AsyncIterator[EngineSet]:
-    """Hold a set of engines while the block runs; none is started yet."""
-    keeper = Keeper()
-    folder = workdir or Path(tempfile.mkdtemp(prefix="autodeal-engines-"))
+async def engine_set(
+    choice: EngineChoice, *, logs: Path | None = None, keeper: Keeper | None = None
+) -> AsyncIterator[EngineSet]:
+    """Hold a set of engines while the block runs; none is started yet.
+
+    Their data lies in a temporary folder, which goes with them; so do the logs unless `logs` is given.
+    """
+    own_keeper = keeper is None
+    keeper = keeper or Keeper()
+    folder = Path(tempfile.mkdtemp(prefix="autodeal-engines-"))
     try:
-        if workdir is None:
-            folder.chmod(0o755)  # the server's system user walks through it
-            keeper.remove_at_end(folder)
-        engines = EngineSet(choice, keeper, folder)
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 the server's system user walks through it
+        keeper.remove_at_end(folder)
+        engines = EngineSet(choice, keeper, folder, logs or folder)
         try:
             yield engines
         finally:
             await engines.stop()
     finally:
-        await asyncio.to_thread(keeper.close)
-        if workdir is None:
-            shutil.rmtree(folder, ignore_errors=True)
+        if own_keeper:
+            await asyncio.to_thread(keeper.close)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,16 @@
 """Child processes that never outlive the process that asked for them."""
 
 from autodeal_devstack.processes.await_ready import ProcessFailedError, await_ready
-from autodeal_devstack.processes.find_port import find_port
+from autodeal_devstack.processes.find_port import find_port, find_ports
 from autodeal_devstack.processes.keeper import Keeper, KeptProcess
+from autodeal_devstack.processes.together import together
 
-__all__ = ["Keeper", "KeptProcess", "ProcessFailedError", "await_ready", "find_port"]
+__all__ = [
+    "Keeper",
+    "KeptProcess",
+    "ProcessFailedError",
+    "await_ready",
+    "find_port",
+    "find_ports",
+    "together",
+]

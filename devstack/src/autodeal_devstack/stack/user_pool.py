@@ -114,22 +114,38 @@ async def create_user_pool(endpoints: Endpoints, name: str = POOL_NAME) -> UserP
     return UserPool(endpoints=endpoints, pool_id=pool_id, client_id=app["UserPoolClient"]["ClientId"])
 
 
+async def ensure_user_pool(endpoints: Endpoints, name: str = POOL_NAME) -> UserPool:
+    """Return the pool of that name, creating it where there is none."""
+    async with cognito_client(endpoints) as client:
+        pools = (await client.list_user_pools(MaxResults=60))["UserPools"]
+        pool_id = next((pool["Id"] for pool in pools if pool["Name"] == name), None)
+        if pool_id is None:
+            return await create_user_pool(endpoints, name)
+        apps = await client.list_user_pool_clients(UserPoolId=pool_id, MaxResults=1)
+    client_id = apps["UserPoolClients"][0]["ClientId"]
+    return UserPool(endpoints=endpoints, pool_id=pool_id, client_id=client_id)
+
+
 async def register(
     client: CognitoIdentityProviderClient, pool_id: str, person: Person, groups: Sequence[str]
 ) -> Account:
-    """Create a confirmed user with a complete profile, in the given groups."""
+    """Create a confirmed user with a complete profile, in the given groups, unless there is one already."""
     values = (person.email, person.first_name, person.last_name)
     custom = (person.cpf, json.dumps(person.address), datetime.now(UTC).isoformat(timespec="seconds"))
     attributes = [
         *zip(STANDARD_ATTRIBUTES, values, strict=True),
         *((f"custom:{name}", value) for name, value in zip(CUSTOM_ATTRIBUTES, custom, strict=True)),
     ]
-    created = await client.admin_create_user(
-        UserPoolId=pool_id,
-        Username=person.email,
-        MessageAction="SUPPRESS",
-        UserAttributes=[{"Name": name, "Value": value} for name, value in attributes],
-    )
+    try:
+        created = await client.admin_create_user(
+            UserPoolId=pool_id,
+            Username=person.email,
+            MessageAction="SUPPRESS",
+            UserAttributes=[{"Name": name, "Value": value} for name, value in attributes],
+        )
+    except client.exceptions.UsernameExistsException:
+        known = await client.admin_get_user(UserPoolId=pool_id, Username=person.email)
+        return Account(subject=known["Username"], person=person, groups=tuple(groups))
     user_name = created["User"]["Username"]
     await client.admin_set_user_password(
         UserPoolId=pool_id, Username=user_name, Password=person.password, Permanent=True
