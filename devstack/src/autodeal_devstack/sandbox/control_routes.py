@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Response, Router, delete, get, post
+from litestar.params import FromPath, FromQuery
 
 from autodeal_devstack.sandbox.control_messages import (
     FaultOrder,
@@ -29,7 +30,7 @@ from autodeal_devstack.sandbox.payment import (
 )
 from autodeal_devstack.sandbox.present_payment import summarize_payment
 from autodeal_devstack.sandbox.provider_errors import ProviderError, bad_request, payment_not_found
-from autodeal_devstack.sandbox.sandbox_parts import Sandbox
+from autodeal_devstack.sandbox.sandbox_parts import Sandbox, TheSandbox
 from autodeal_platform.json_codec import encode_json
 
 Order = TypeVar("Order")
@@ -47,14 +48,19 @@ MOVES: dict[str, Callable[[MoveOrder], Move]] = {
 
 
 @get("/payments")
-async def list_payments(sandbox: Sandbox, external_reference: str | None = None) -> Response[bytes]:
+async def list_payments(
+    sandbox: TheSandbox, external_reference: FromQuery[str | None] = None
+) -> Response[bytes]:
     """Return the payments, newest first."""
     return _answer([_summary(sandbox, payment) for payment in sandbox.book.all(external_reference)])
 
 
 @get("/payments/{name:str}")
 async def show_payment(
-    sandbox: Sandbox, name: str, status: str | None = None, wait_ms: int = 0
+    sandbox: TheSandbox,
+    name: FromPath[str],
+    status: FromQuery[str | None] = None,
+    wait_ms: FromQuery[int] = 0,
 ) -> Response[bytes]:
     """Return a payment by id or reference, waiting until it exists and, if asked, has a status."""
     payment = await sandbox.book.wait_for(
@@ -68,7 +74,9 @@ async def show_payment(
 
 
 @post("/payments/{name:str}/{move:str}")
-async def move_payment(request: AnyRequest, sandbox: Sandbox, name: str, move: str) -> Response[bytes]:
+async def move_payment(
+    request: AnyRequest, sandbox: TheSandbox, name: FromPath[str], move: FromPath[str]
+) -> Response[bytes]:
     """Approve, decline, cancel, expire, set aside or charge back."""
     make_move = MOVES.get(move)
     if make_move is None:
@@ -79,7 +87,7 @@ async def move_payment(request: AnyRequest, sandbox: Sandbox, name: str, move: s
 
 
 @post("/payments/{name:str}/refund-mode")
-async def set_refund_mode(request: AnyRequest, sandbox: Sandbox, name: str) -> Response[bytes]:
+async def set_refund_mode(request: AnyRequest, sandbox: TheSandbox, name: FromPath[str]) -> Response[bytes]:
     """Decide what becomes of the next refunds."""
     order = await _read(request, RefundModeOrder)
     payment = _require(sandbox, name)
@@ -88,7 +96,7 @@ async def set_refund_mode(request: AnyRequest, sandbox: Sandbox, name: str) -> R
 
 
 @post("/payments/{name:str}/settle-refunds")
-async def settle(request: AnyRequest, sandbox: Sandbox, name: str) -> Response[bytes]:
+async def settle(request: AnyRequest, sandbox: TheSandbox, name: FromPath[str]) -> Response[bytes]:
     """Decide the refunds that are in process."""
     order = await _read(request, SettleOrder)
     move = settle_refunds("approved" if order.approved else "rejected")
@@ -96,7 +104,7 @@ async def settle(request: AnyRequest, sandbox: Sandbox, name: str) -> Response[b
 
 
 @post("/payments/{name:str}/notify")
-async def notify(request: AnyRequest, sandbox: Sandbox, name: str) -> Response[bytes]:
+async def notify(request: AnyRequest, sandbox: TheSandbox, name: FromPath[str]) -> Response[bytes]:
     """Send one more notification, once, and tell what the receiver answered."""
     order = await _read(request, NotifyOrder)
     status = await sandbox.sender.notify_once(_require(sandbox, name), forged=order.forged)
@@ -104,45 +112,49 @@ async def notify(request: AnyRequest, sandbox: Sandbox, name: str) -> Response[b
 
 
 @get("/faults")
-async def list_faults(sandbox: Sandbox) -> Response[bytes]:
+async def list_faults(sandbox: TheSandbox) -> Response[bytes]:
     """Return the faults that are on."""
     return _answer(sandbox.faults.all())
 
 
 @post("/faults")
-async def switch_fault_on(request: AnyRequest, sandbox: Sandbox) -> Response[bytes]:
+async def switch_fault_on(request: AnyRequest, sandbox: TheSandbox) -> Response[bytes]:
     """Switch a fault on."""
     return _answer(sandbox.faults.switch_on(await _read(request, FaultOrder)), status=201)
 
 
 @delete("/faults", status_code=204)
-async def switch_faults_off(sandbox: Sandbox) -> None:
+async def switch_faults_off(sandbox: TheSandbox) -> None:
     """Switch all faults off."""
     sandbox.faults.clear()
 
 
 @delete("/faults/{fault_id:int}", status_code=204)
-async def switch_fault_off(sandbox: Sandbox, fault_id: int) -> None:
+async def switch_fault_off(sandbox: TheSandbox, fault_id: FromPath[int]) -> None:
     """Switch one fault off; it may have ended by itself."""
     sandbox.faults.switch_off(fault_id)
 
 
 @get("/calls")
 async def list_calls(
-    sandbox: Sandbox, external_reference: str | None = None, operation: str | None = None
+    sandbox: TheSandbox,
+    external_reference: FromQuery[str | None] = None,
+    operation: FromQuery[str | None] = None,
 ) -> Response[bytes]:
     """Return the calls that the provider received, oldest first."""
     return _answer(sandbox.calls.all(external_reference, operation))
 
 
 @get("/webhooks")
-async def list_deliveries(sandbox: Sandbox, external_reference: str | None = None) -> Response[bytes]:
+async def list_deliveries(
+    sandbox: TheSandbox, external_reference: FromQuery[str | None] = None
+) -> Response[bytes]:
     """Return the attempts to deliver notifications, oldest first."""
     return _answer(sandbox.sender.deliveries(external_reference))
 
 
 @post("/reset", status_code=204)
-async def reset(sandbox: Sandbox) -> None:
+async def reset(sandbox: TheSandbox) -> None:
     """Forget everything."""
     sandbox.reset()
 

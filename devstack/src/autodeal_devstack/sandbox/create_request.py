@@ -80,7 +80,8 @@ def read_document(body: bytes) -> dict[str, Any]:
 
 def read_create_request(document: dict[str, Any]) -> CreateRequest:
     """Read the fields of a payment to create and check what does not depend on the time."""
-    if not isinstance(document.get("transaction_amount"), int | Decimal):
+    amount = document.get("transaction_amount")
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
         raise bad_request(4037, "Invalid transaction_amount")
     try:
         request = msgspec.convert(document, CreateRequest)

@@ -46,7 +46,8 @@ def draw_pay_page(payment: Payment, *, merchant: str) -> str:
         choices=_CHOICES.substitute(id=payment.id) if is_open else "",
         facts=_draw_facts(payment),
     )
-    return draw_layout(f"{method_name(payment)} · {format_reais(payment.amount_cents)}", body)
+    title = f"{method_name(payment)} · {format_reais(payment.amount_cents)}"
+    return draw_layout(title, body, width="medium" if payment.method is Method.BOLETO else "narrow")
 
 
 def _draw_code(payment: Payment) -> str:

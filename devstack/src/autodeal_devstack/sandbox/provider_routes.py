@@ -1,18 +1,19 @@
 """`/v1/payments`, as Mercado Pago serves it."""
 
 from litestar import Response, Router, get, post, put
+from litestar.params import FromPath
 
 from autodeal_devstack.sandbox.control_messages import Operation
 from autodeal_devstack.sandbox.create_request import read_document
 from autodeal_devstack.sandbox.front_desk import AnyRequest, Visit
 from autodeal_devstack.sandbox.provider_errors import ProviderError, payment_not_found
-from autodeal_devstack.sandbox.sandbox_parts import Sandbox
+from autodeal_devstack.sandbox.sandbox_parts import Sandbox, TheSandbox
 
 _LONGEST_ID = 18
 
 
 @post("/payments")
-async def create_payment(request: AnyRequest, sandbox: Sandbox) -> Response[bytes]:
+async def create_payment(request: AnyRequest, sandbox: TheSandbox) -> Response[bytes]:
     """Make a payment."""
     body, key = await request.body(), request.headers.get("x-idempotency-key", "")
     visit = Visit(
@@ -27,7 +28,7 @@ async def create_payment(request: AnyRequest, sandbox: Sandbox) -> Response[byte
 
 
 @get("/payments/search")
-async def search_payments(request: AnyRequest, sandbox: Sandbox) -> Response[bytes]:
+async def search_payments(request: AnyRequest, sandbox: TheSandbox) -> Response[bytes]:
     """Find payments."""
     params = {name: str(value) for name, value in request.query_params.items()}
     visit = Visit(operation=Operation.SEARCH, external_reference=params.get("external_reference"))
@@ -37,14 +38,16 @@ async def search_payments(request: AnyRequest, sandbox: Sandbox) -> Response[byt
 
 
 @get("/payments/{payment_id:str}")
-async def get_payment(request: AnyRequest, sandbox: Sandbox, payment_id: str) -> Response[bytes]:
+async def get_payment(request: AnyRequest, sandbox: TheSandbox, payment_id: FromPath[str]) -> Response[bytes]:
     """Return a payment."""
     visit = _visit(sandbox, Operation.GET, payment_id)
     return await sandbox.desk.serve(request, visit, lambda _: sandbox.provider.get(_read_id(payment_id)))
 
 
 @put("/payments/{payment_id:str}")
-async def update_payment(request: AnyRequest, sandbox: Sandbox, payment_id: str) -> Response[bytes]:
+async def update_payment(
+    request: AnyRequest, sandbox: TheSandbox, payment_id: FromPath[str]
+) -> Response[bytes]:
     """Cancel a payment."""
     body = await request.body()
     visit = _visit(sandbox, Operation.CANCEL, payment_id)
@@ -54,7 +57,9 @@ async def update_payment(request: AnyRequest, sandbox: Sandbox, payment_id: str)
 
 
 @post("/payments/{payment_id:str}/refunds")
-async def create_refund(request: AnyRequest, sandbox: Sandbox, payment_id: str) -> Response[bytes]:
+async def create_refund(
+    request: AnyRequest, sandbox: TheSandbox, payment_id: FromPath[str]
+) -> Response[bytes]:
     """Give money back."""
     body, key = await request.body(), request.headers.get("x-idempotency-key", "")
     visit = _visit(sandbox, Operation.REFUND, payment_id, key_scope=f"refund {payment_id}", success=201)
@@ -64,7 +69,9 @@ async def create_refund(request: AnyRequest, sandbox: Sandbox, payment_id: str) 
 
 
 @get("/payments/{payment_id:str}/refunds")
-async def list_refunds(request: AnyRequest, sandbox: Sandbox, payment_id: str) -> Response[bytes]:
+async def list_refunds(
+    request: AnyRequest, sandbox: TheSandbox, payment_id: FromPath[str]
+) -> Response[bytes]:
     """Return a payment's refunds."""
     visit = _visit(sandbox, Operation.GET, payment_id)
     return await sandbox.desk.serve(
@@ -74,7 +81,7 @@ async def list_refunds(request: AnyRequest, sandbox: Sandbox, payment_id: str) -
 
 @get("/payments/{payment_id:str}/refunds/{refund_id:str}")
 async def get_refund(
-    request: AnyRequest, sandbox: Sandbox, payment_id: str, refund_id: str
+    request: AnyRequest, sandbox: TheSandbox, payment_id: FromPath[str], refund_id: FromPath[str]
 ) -> Response[bytes]:
     """Return one refund."""
     visit = _visit(sandbox, Operation.GET, payment_id)

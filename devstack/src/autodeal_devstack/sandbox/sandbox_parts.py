@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from litestar.di import NamedDependency
+
 from autodeal_devstack.sandbox.call_log import CallLog
 from autodeal_devstack.sandbox.clock import Clock
 from autodeal_devstack.sandbox.faults import FaultBoard
@@ -39,6 +41,10 @@ class Sandbox:
         self.faults.clear()
         self.calls.clear()
         self.sender.clear()
+
+
+TheSandbox = NamedDependency[Sandbox]
+"""How a route asks for the sandbox."""
 
 
 def build_sandbox(settings: SandboxSettings, clock: Clock, health: Health) -> Sandbox:
