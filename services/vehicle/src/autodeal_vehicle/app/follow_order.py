@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from autodeal_vehicle.app.find_orders import OrderBook, OrderWithTimeline, Viewer
+from autodeal_vehicle.app.find_orders import OrderBook, Viewer
 from autodeal_vehicle.app.views import TimelineEntryView, show_entry
 from autodeal_vehicle.domain.errors import OrderNotFoundError
 
@@ -39,16 +39,22 @@ class FollowOrder:
     heartbeat_seconds: float
     """How long a stream may be silent: a proxy must not take it for dead."""
 
+    is_draining: Callable[[], bool]
+    """Tells that this process stops: streams end, and their clients take them up again elsewhere."""
+
     async def open(
         self, order_id: int, viewer: Viewer, after_sequence: int
-    ) -> AsyncIterator[TimelineEntryView | None]:
-        """Return the entries after a sequence number as they appear; None is a sign of life.
+    ) -> AsyncIterator[TimelineEntryView | None] | None:
+        """Return the entries after a sequence number as they appear, in which None is a sign of life.
 
-        Raises OrderNotFoundError before anything is streamed when the viewer may not see the order.
+        Returns nothing when there is nothing left to tell. Raises OrderNotFoundError, before anything is
+        streamed, when the viewer may not see the order.
         """
         found = await self.orders.entries_after(order_id, after_sequence)
         if found is None or not viewer.may_see(found.order.buyer_id):
             raise OrderNotFoundError(order_id)
+        if found.order.is_final and not found.timeline:
+            return None
         return self._stream(order_id, after_sequence)
 
     async def _stream(self, order_id: int, sequence: int) -> AsyncIterator[TimelineEntryView | None]:
@@ -58,7 +64,7 @@ class FollowOrder:
                 for entry in found.timeline:
                     sequence = entry.sequence
                     yield show_entry(entry)
-                if _is_over(found):
+                if found.order.is_final or self.is_draining():
                     return
                 silent_seconds = 0.0 if found.timeline else silent_seconds
                 if not await watch.wait(self.look_again_seconds):
@@ -66,7 +72,3 @@ class FollowOrder:
                 if silent_seconds >= self.heartbeat_seconds:
                     silent_seconds = 0.0
                     yield None
-
-
-def _is_over(found: OrderWithTimeline) -> bool:
-    return found.order.is_final

@@ -50,7 +50,9 @@ class InvalidVehicleError(SellingError):
     code = "vehicle_invalid"
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}", field=field)
+        super().__init__(f"{field} {message}", field=field)
+        self.field = field
+        self.complaint = message
 
 
 class OrderNotFoundError(SellingError):

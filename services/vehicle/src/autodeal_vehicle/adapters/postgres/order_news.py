@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.postgres.notify import PostgresListener
 
 ORDER_CHANNEL = "autodeal_order"
@@ -19,7 +18,7 @@ class PostgresOrderNews:
 
     def __init__(self, database_url: str) -> None:
         self._listener = PostgresListener(database_url, self.tell, channel=ORDER_CHANNEL)
-        self._watches: dict[int, set[Nudge]] = defaultdict(set)
+        self._watches: dict[int, set[OrderWatch]] = defaultdict(set)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listen until told to stop."""
@@ -36,9 +35,9 @@ class PostgresOrderNews:
                 watch.ring()
 
     @asynccontextmanager
-    async def watch(self, order_id: int) -> AsyncIterator[Nudge]:
+    async def watch(self, order_id: int) -> AsyncIterator[OrderWatch]:
         """Watch one order for the length of a block."""
-        watch = Nudge()
+        watch = OrderWatch()
         self._watches[order_id].add(watch)
         try:
             yield watch
@@ -46,3 +45,24 @@ class PostgresOrderNews:
             self._watches[order_id].discard(watch)
             if not self._watches[order_id]:
                 del self._watches[order_id]
+
+
+class OrderWatch:
+    """Implements Watch; news between two waits fold into one."""
+
+    def __init__(self) -> None:
+        self._news = asyncio.Event()
+
+    def ring(self) -> None:
+        """Tell that there is something to see."""
+        self._news.set()
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """Wait for news at most this long; tell whether there were any."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        self._news.clear()
+        return True

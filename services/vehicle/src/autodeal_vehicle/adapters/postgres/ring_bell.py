@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -11,19 +12,25 @@ from autodeal_vehicle.adapters.postgres.order_news import ORDER_CHANNEL
 
 
 class PostgresBell:
-    """Implements Bell by NOTIFY on two channels: one for the relay, one for who watches an order."""
+    """Implements Bell by NOTIFY on two channels: one for the relays, one for who watches an order.
 
-    def __init__(self, database_url: str) -> None:
+    A relay in the same process, `own_relay`, is rung without a way through the database.
+    """
+
+    def __init__(self, database_url: str, *, own_relay: Callable[[], None] | None = None) -> None:
+        self._own_relay = own_relay
         self._outbox = PostgresNotifier(database_url)
         self._orders = PostgresNotifier(database_url, channel=ORDER_CHANNEL)
         self._open = AsyncExitStack()
 
     def sale_begun(self, order_id: int) -> None:  # noqa: ARG002  nobody can be watching it yet
-        """Wake the relay."""
+        """Wake the relays."""
         self._outbox.ring()
 
     def order_changed(self, order_id: int) -> None:
-        """Wake the relay and whoever watches the order."""
+        """Wake the relays, the own one first, and whoever watches the order."""
+        if self._own_relay is not None:
+            self._own_relay()
         self._outbox.ring()
         self._orders.ring(str(order_id))
 

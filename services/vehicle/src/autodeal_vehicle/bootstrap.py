@@ -1,0 +1,191 @@
+"""The wiring: every part is made here, by plain constructors, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from litestar import Litestar
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from autodeal_contracts import topics
+from autodeal_messaging.consumer import Consumer
+from autodeal_messaging.deadlines import DeadlineWorker
+from autodeal_messaging.nudge import Nudge
+from autodeal_messaging.postgres.deadline_store import PostgresDeadlineStore
+from autodeal_messaging.postgres.notify import PostgresListener
+from autodeal_messaging.postgres.outbox_store import PostgresOutboxStore
+from autodeal_messaging.relay import Relay
+from autodeal_platform.health import Health
+from autodeal_platform.http_app import create_app
+from autodeal_platform.run_worker import Loop
+from autodeal_platform.tokens import TokenVerifier
+from autodeal_vehicle.adapters.log_alarms import LoggedAlarms
+from autodeal_vehicle.adapters.postgres.connect import create_engine
+from autodeal_vehicle.adapters.postgres.order_book import PostgresOrderBook
+from autodeal_vehicle.adapters.postgres.order_news import PostgresOrderNews
+from autodeal_vehicle.adapters.postgres.purge import purge_once
+from autodeal_vehicle.adapters.postgres.ring_bell import PostgresBell
+from autodeal_vehicle.adapters.postgres.sale_desk import PostgresSaleDesk
+from autodeal_vehicle.adapters.postgres.showroom import PostgresShowroom
+from autodeal_vehicle.adapters.postgres.unit_of_work import CONSUMER, PostgresStore
+from autodeal_vehicle.app.cancel_order import CancelOrder
+from autodeal_vehicle.app.confirm_pickup import ConfirmPickup
+from autodeal_vehicle.app.edit_vehicle import EditVehicle
+from autodeal_vehicle.app.expire_order import ExpireOrder
+from autodeal_vehicle.app.find_orders import FindOrders
+from autodeal_vehicle.app.find_vehicles import FindVehicles
+from autodeal_vehicle.app.follow_order import FollowOrder
+from autodeal_vehicle.app.handle_payment_event import HandlePaymentEvent
+from autodeal_vehicle.app.initialize_sale import InitializeSale
+from autodeal_vehicle.app.refund_order import RefundOrder
+from autodeal_vehicle.app.register_vehicle import RegisterVehicle
+from autodeal_vehicle.app.surroundings import Surroundings
+from autodeal_vehicle.entrypoints.consume_payment_events import payment_event_handler
+from autodeal_vehicle.entrypoints.handle_deadlines import sale_deadline_handler
+from autodeal_vehicle.entrypoints.http.describe_api import all_routes
+from autodeal_vehicle.entrypoints.http.problem_statuses import STATUSES
+from autodeal_vehicle.entrypoints.http.use_cases import UseCases
+from autodeal_vehicle.entrypoints.purge_old_rows import PurgeLoop
+from autodeal_vehicle.settings import Settings
+
+SERVICE = "vehicle"
+
+
+def make_use_cases(
+    settings: Settings,
+    engine: AsyncEngine,
+    surroundings: Surroundings,
+    news: PostgresOrderNews,
+    is_draining: Callable[[], bool],
+) -> UseCases:
+    """Make what the routes call."""
+    store = PostgresStore(engine, settings.outbox_shards)
+    orders = PostgresOrderBook(engine)
+    return UseCases(
+        find_vehicles=FindVehicles(PostgresShowroom(engine)),
+        register_vehicle=RegisterVehicle(store, surroundings),
+        edit_vehicle=EditVehicle(store, surroundings),
+        initialize_sale=InitializeSale(
+            PostgresSaleDesk(engine, settings.outbox_shards), settings.sale_deadlines, surroundings
+        ),
+        confirm_pickup=ConfirmPickup(store, surroundings),
+        find_orders=FindOrders(orders),
+        follow_order=FollowOrder(
+            orders,
+            news,
+            settings.order_stream_look_again_seconds,
+            settings.order_stream_heartbeat_seconds,
+            is_draining,
+        ),
+        cancel_order=CancelOrder(store, surroundings),
+        refund_order=RefundOrder(store, surroundings),
+    )
+
+
+def make_app(settings: Settings, health: Health, verifier: TokenVerifier | None = None) -> Litestar:
+    """Make the HTTP application; it connects when it starts and disconnects when it ends."""
+    database_url = settings.database_url.reveal()
+    engine = create_engine(settings, "autodeal-vehicle-serve")
+    bell = PostgresBell(database_url)
+    news = PostgresOrderNews(database_url)
+    surroundings = Surroundings(bell=bell, alarms=LoggedAlarms())
+    health.add_check("database", partial(_ask, engine))
+    return create_app(
+        service=SERVICE,
+        routes=all_routes(make_use_cases(settings, engine, surroundings, news, lambda: health.draining)),
+        settings=settings,
+        health=health,
+        statuses=STATUSES,
+        verifier=verifier or TokenVerifier.from_settings(settings),
+        lifespan=[_while_serving(engine, bell, news, health, settings.http_drain_delay_seconds)],
+    )
+
+
+def _while_serving(
+    engine: AsyncEngine,
+    bell: PostgresBell,
+    news: PostgresOrderNews,
+    health: Health,
+    drain_delay_seconds: float,
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        listening = asyncio.create_task(news.run(stop))
+        ending = asyncio.create_task(_end_streams(news, health, drain_delay_seconds))
+        try:
+            async with bell:
+                yield
+        finally:
+            stop.set()
+            ending.cancel()
+            await asyncio.gather(listening, ending, return_exceptions=True)
+            await engine.dispose()
+
+    return lifespan
+
+
+async def _end_streams(news: PostgresOrderNews, health: Health, delay_seconds: float) -> None:
+    """Wake every stream once no new ones are sent here, so that each sees that it should end."""
+    await health.wait_until_draining()
+    await asyncio.sleep(delay_seconds)
+    news.tell("")
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The loops of `work`, and what must be open around them."""
+
+    loops: list[Loop]
+    engine: AsyncEngine
+    bell: PostgresBell
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[list[Loop]]:
+        """Give the loops for the length of a block; disconnect afterwards."""
+        try:
+            async with self.bell:
+                yield self.loops
+        finally:
+            await self.engine.dispose()
+
+
+def make_worker(settings: Settings, health: Health) -> Worker:
+    """Make the relay, the consumer, the deadlines and the purge."""
+    database_url = settings.database_url.reveal()
+    engine = create_engine(settings, "autodeal-vehicle-work")
+    relay_nudge = Nudge()
+    bell = PostgresBell(database_url, own_relay=relay_nudge.ring)
+    surroundings = Surroundings(bell=bell, alarms=LoggedAlarms())
+    store = PostgresStore(engine, settings.outbox_shards)
+    health.add_check("database", partial(_ask, engine))
+    relay = Relay(
+        PostgresOutboxStore(database_url, shards=settings.outbox_shards), settings, relay_nudge, SERVICE
+    )
+    consumer = Consumer(
+        settings,
+        CONSUMER,
+        [topics.PAYMENT],
+        payment_event_handler(HandlePaymentEvent(store, surroundings)),
+    )
+    # Deadlines lie further ahead than the worker's own look-ahead, so nobody need ring for them.
+    deadlines = DeadlineWorker(
+        PostgresDeadlineStore(engine), sale_deadline_handler(ExpireOrder(store, surroundings)), Nudge()
+    )
+    purge = PurgeLoop(
+        partial(purge_once, engine, timedelta(hours=settings.idempotency_retention_hours)),
+        settings.purge_interval_seconds,
+    )
+    listener = PostgresListener(database_url, lambda _: relay_nudge.ring())
+    return Worker([relay.run, listener.run, consumer.run, deadlines.run, purge.run], engine, bell)
+
+
+async def _ask(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))

@@ -1,0 +1,42 @@
+"""This service's part of the platform's API document; made without a server or a database."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+
+from autodeal_platform.authentication import principal_dependencies
+from autodeal_vehicle.entrypoints.http.order_event_routes import order_event_routes
+from autodeal_vehicle.entrypoints.http.order_routes import order_routes
+from autodeal_vehicle.entrypoints.http.sale_routes import sale_routes
+from autodeal_vehicle.entrypoints.http.use_cases import UseCases
+from autodeal_vehicle.entrypoints.http.vehicle_routes import vehicle_routes
+
+SECURITY = Components(
+    security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
+)
+
+
+def all_routes(use_cases: UseCases) -> list[HTTPRouteHandler]:
+    """Return every route of this service."""
+    return [
+        *vehicle_routes(use_cases),
+        *sale_routes(use_cases),
+        *order_routes(use_cases),
+        *order_event_routes(use_cases),
+    ]
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document of this service's routes."""
+    config = OpenAPIConfig(
+        title="AutoDeal vehicles and orders", version="1", use_handler_docstrings=True, components=SECURITY
+    )
+    app = Litestar(
+        all_routes(cast(UseCases, None)), openapi_config=config, dependencies=principal_dependencies()
+    )
+    return app.openapi_schema.to_schema()
