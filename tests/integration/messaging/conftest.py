@@ -1,0 +1,242 @@
+"""An outbox on each real store, topics of the test's own, and loops that run while a block does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord, TopicPartition
+from sqlalchemy import MetaData, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from autodeal_contracts.envelope import Envelope
+from autodeal_devstack.engines.dynamodb_tables import create_table
+from autodeal_messaging.dynamodb.outbox_store import DynamoOutboxStore
+from autodeal_messaging.dynamodb.write import outbox_partition, outbox_put
+from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_messaging.outbox.port import OutboxStore
+from autodeal_messaging.postgres.outbox_store import PostgresOutboxStore
+from autodeal_messaging.postgres.schema import define_deadlines, define_inbox, define_outbox
+from autodeal_messaging.postgres.write import add_to_outbox
+from autodeal_messaging.topics_admin import ensure_topics
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+PARTITIONS = 4
+DYNAMODB_SHARDS = 4
+
+Loop = Callable[[asyncio.Event], Awaitable[None]]
+"""A relay's, consumer's or worker's `run`."""
+
+
+@dataclass(frozen=True)
+class TestTopic:
+    __test__ = False
+
+    name: str
+    partitions: int = PARTITIONS
+    config: dict[str, str] = field(default_factory=dict)
+
+    def event(self, key: str, sequence: int) -> Envelope:
+        return Envelope(
+            topic=self.name,
+            key=key,
+            id=f"{key}-{sequence}",
+            type="test.happened",
+            source="/autodeal/test",
+            subject=f"test/{key}",
+            time=datetime.now(UTC),
+            sequence=sequence,
+            correlation_id=key,
+            data=b'{"filler":"' + b"x" * 200 + b'"}',
+        )
+
+
+class OutboxUnderTest(Protocol):
+    async def commit(self, *envelopes: Envelope) -> None: ...
+
+    def store(self, name: str, /) -> OutboxStore: ...
+
+    async def count(self) -> int: ...
+
+    async def break_connections(self) -> None:
+        """Cut every relay off from the store, abruptly."""
+
+
+class PostgresOutboxUnderTest:
+    def __init__(self, engine: AsyncEngine, url: str) -> None:
+        self.engine = engine
+        self.url = url
+
+    async def commit(self, *envelopes: Envelope) -> None:
+        async with self.engine.begin() as connection:
+            await add_to_outbox(connection, envelopes)
+
+    def store(self, _name: str) -> OutboxStore:
+        return PostgresOutboxStore(self.url, balance_interval_seconds=0.1)
+
+    async def count(self) -> int:
+        async with self.engine.connect() as connection:
+            return int(await connection.scalar(text("SELECT count(*) FROM outbox")) or 0)
+
+    async def break_connections(self) -> None:
+        async with self.engine.connect() as connection:
+            await connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name = 'autodeal-relay' AND datname = current_database()"
+                )
+            )
+
+
+class DynamoOutboxUnderTest:
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    async def commit(self, *envelopes: Envelope) -> None:
+        await self._client.transact_write_items(
+            TransactItems=[outbox_put(self._table, envelope, DYNAMODB_SHARDS) for envelope in envelopes]
+        )
+
+    def store(self, name: str) -> OutboxStore:
+        return DynamoOutboxStore(
+            self._client,
+            self._table,
+            owner=name,
+            shards=DYNAMODB_SHARDS,
+            lease_seconds=1.5,
+            balance_interval_seconds=0.3,
+        )
+
+    async def count(self) -> int:
+        found = 0
+        for shard in range(DYNAMODB_SHARDS):
+            page = await self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :shard",
+                ExpressionAttributeValues={":shard": {"S": outbox_partition(shard)}},
+                ConsistentRead=True,
+                Select="COUNT",
+            )
+            found += page["Count"]
+        return found
+
+    async def break_connections(self) -> None:
+        """There is no session to break: a request is all the connection there is."""
+
+
+@pytest.fixture
+def running() -> Callable[[Loop], AbstractAsyncContextManager[asyncio.Task[None]]]:
+    """Run a loop while a block runs, then stop it and wait until it has drained."""
+
+    @asynccontextmanager
+    async def run_loop(run: Loop) -> AsyncIterator[asyncio.Task[None]]:
+        stop = asyncio.Event()
+        task = asyncio.ensure_future(run(stop))
+        assert isinstance(task, asyncio.Task)
+        try:
+            yield task
+        finally:
+            stop.set()
+            if not task.cancelled():
+                await task
+
+    return run_loop
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def topic(kafka_settings: KafkaSettings, topic_prefix: str) -> TestTopic:
+    made = TestTopic(f"{topic_prefix}events.v1")
+    await ensure_topics(kafka_settings, [made])
+    return made
+
+
+@pytest.fixture
+def group(topic_prefix: str) -> str:
+    return f"{topic_prefix}group"
+
+
+@pytest.fixture
+def impatient(kafka_settings: KafkaSettings) -> KafkaSettings:
+    """Settings under which a test need not wait for a limit that production wants long."""
+    return replace(kafka_settings, kafka_request_timeout_ms=4_000, kafka_commit_interval_ms=50)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def postgres_engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(
+        postgres_url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=20
+    )
+    metadata = MetaData()
+    for define in (define_outbox, define_inbox, define_deadlines):
+        define(metadata)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    yield engine
+    await engine.dispose()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def created_table(dynamodb_client: DynamoDBClient, dynamodb_table: str) -> str:
+    await create_table(dynamodb_client, dynamodb_table)
+    return dynamodb_table
+
+
+@pytest.fixture
+def postgres_outbox(postgres_engine: AsyncEngine, postgres_url: str) -> PostgresOutboxUnderTest:
+    return PostgresOutboxUnderTest(postgres_engine, postgres_url)
+
+
+@pytest.fixture(params=["postgres", "dynamodb"])
+def outbox(request: pytest.FixtureRequest) -> OutboxUnderTest:
+    need = request.getfixturevalue
+    if request.param == "postgres":
+        return PostgresOutboxUnderTest(need("postgres_engine"), need("postgres_url"))
+    return DynamoOutboxUnderTest(need("dynamodb_client"), need("created_table"))
+
+
+@pytest.fixture
+def read_topic(kafka_settings: KafkaSettings) -> Callable[[TestTopic], Awaitable[list[ConsumerRecord]]]:
+    """Read all that a topic holds now."""
+
+    async def read(topic: TestTopic, settings: KafkaSettings = kafka_settings) -> list[ConsumerRecord]:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=settings.kafka_fetch_max_wait_ms,
+        )
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            found: list[ConsumerRecord] = []
+            for partition in partitions:
+                while await consumer.position(partition) < ends[partition]:
+                    fetched = await consumer.getmany(partition, timeout_ms=1_000)
+                    found.extend(fetched.get(partition, []))
+            return found
+        finally:
+            await consumer.stop()
+
+    return read
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
+    """Wait until a condition holds; the test's own time limit ends a wait in vain."""
+
+    async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
+        while not await condition():  # noqa: ASYNC110  # what changes is outside of this process
+            await asyncio.sleep(0.02)
+
+    return wait
