@@ -3,7 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autodeal_platform.json_codec import encode_json
@@ -16,16 +16,19 @@ from autodeal_platform.money import (
 )
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=-MAX_CENTS, max_value=MAX_CENTS))
 def test_cents_come_back_when_they_went_out_as_decimal(cents: int) -> None:
     assert cents_from_decimal(decimal_from_cents(cents)) == cents
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=MAX_CENTS))
 def test_json_has_two_decimals_when_made_of_cents(cents: int) -> None:
     assert encode_json(decimal_from_cents(cents)).decode() == f"{cents // 100}.{cents % 100:02d}"
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=True, allow_infinity=True))
 def test_amount_is_exact_or_refused_when_any_decimal_comes(value: Decimal) -> None:
     try:

@@ -178,7 +178,7 @@ class Example(RequestBody, frozen=True, kw_only=True):
     count: int = 0
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.one_of(
         st.binary(max_size=60),

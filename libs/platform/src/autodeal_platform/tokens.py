@@ -10,42 +10,19 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
 
 from autodeal_platform.errors import TokenExpiredError, UnauthenticatedError
+from autodeal_platform.principal import Principal
 from autodeal_platform.settings import CognitoSettings
 from autodeal_platform.signing_keys import Fetch, SigningKeys, fetch_over_http
 
-ADMIN: Final = "Admin"
-BUYER: Final = "Buyer"
+__all__ = ("Principal", "TokenVerifier")
+
 MAX_TOKEN_LENGTH: Final = 8192
 MAX_CACHED_TOKENS: Final = 10_000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Principal:
-    """A caller whose token was verified."""
-
-    subject: str
-    """The user's id in the pool; stable and free of personal data."""
-    groups: frozenset[str]
-    token_use: str
-    """`access` or `id`."""
-    expires_at: float
-    """When the token ends, in seconds since the epoch."""
-
-    @property
-    def is_admin(self) -> bool:
-        """Tell whether the caller works for the dealer."""
-        return ADMIN in self.groups
-
-    @property
-    def is_buyer(self) -> bool:
-        """Tell whether the caller is a registered buyer."""
-        return BUYER in self.groups
 
 
 class TokenVerifier:
