@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -50,6 +51,8 @@ class FakePaymentProvider:
     amount_off_by_cents: int = 0
     submitted: list[NewPayment] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
+    meanwhile: deque[Callable[[], Awaitable[object]]] = field(default_factory=deque)
+    """What others do while the next calls are under way, one for each."""
 
     async def create(self, new: NewPayment, *, key: str) -> ProviderPayment:
         """Make a payment, or return the one that the key made."""
@@ -61,18 +64,22 @@ class FakePaymentProvider:
             made = self._make(new)
             self.payments[made.provider_id] = made
             self.keys[key] = made.provider_id
-        self._end(fault)
-        return self.payments[self.keys[key]]
+        told = self.payments[self.keys[key]]
+        await self._end(fault)
+        return told
 
     async def fetch(self, provider_id: str) -> ProviderPayment | None:
         """Return the payment as it is."""
-        self._end(self._begin("fetch"))
-        return self.payments.get(provider_id)
+        fault, told = self._begin("fetch"), self.payments.get(provider_id)
+        await self._end(fault)
+        return told
 
     async def find(self, reference: str) -> ProviderPayment | None:
         """Return the payment with that reference."""
-        self._end(self._begin("find"))
-        return next((each for each in self.payments.values() if each.reference == reference), None)
+        fault = self._begin("find")
+        told = next((each for each in self.payments.values() if each.reference == reference), None)
+        await self._end(fault)
+        return told
 
     async def cancel(self, provider_id: str, *, key: str) -> ProviderPayment:
         """Call a waiting payment off."""
@@ -82,7 +89,7 @@ class FakePaymentProvider:
         if payment.status is not ProviderStatus.PENDING:
             raise ProviderRefusedError("2018")
         self.payments[provider_id] = replace(payment, status=ProviderStatus.CANCELLED, detail="by_collector")
-        self._end(fault)
+        await self._end(fault)
         return self.payments[provider_id]
 
     async def refund(self, provider_id: str, *, key: str) -> ProviderRefund:
@@ -97,7 +104,7 @@ class FakePaymentProvider:
         refunded = self.refund_status is RefundStatus.APPROVED
         status = ProviderStatus.REFUNDED if refunded else payment.status
         self.payments[provider_id] = replace(payment, status=status, refund=self.refund_status)
-        self._end(fault)
+        await self._end(fault)
         return ProviderRefund(status=self.refund_status, reason="" if refunded else "insufficient_funds")
 
     def become(self, reference: str, status: ProviderStatus, detail: str = "") -> str:
@@ -132,7 +139,8 @@ class FakePaymentProvider:
             raise ProviderUnansweredError("429", timedelta(seconds=7))
         return fault
 
-    @staticmethod
-    def _end(fault: Fault) -> None:
+    async def _end(self, fault: Fault) -> None:
+        if self.meanwhile:
+            await self.meanwhile.popleft()()
         if fault is Fault.LOST_ANSWER:
             raise ProviderUnansweredError("timed out")
