@@ -1,0 +1,1 @@
+"""The ports on real technology: DynamoDB, Mercado Pago, Cognito."""
