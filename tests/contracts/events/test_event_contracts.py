@@ -95,7 +95,10 @@ def changed(edit: Any) -> dict[str, Any]:
         (lambda s: s["required"].remove("attempt"), "attempt may now be missing"),
         (lambda s: s["$defs"]["PaymentMethod"]["enum"].append("cash"), "PaymentMethod has other values"),
         (lambda s: s["$defs"]["PaymentMethod"]["enum"].remove("pix"), "PaymentMethod has other values"),
-        (lambda s: s["$defs"]["PaymentInstructions"]["properties"].pop("url"), "PaymentInstructions.url is gone"),
+        (
+            lambda s: s["$defs"]["PaymentInstructions"]["properties"].pop("url"),
+            "PaymentInstructions.url is gone",
+        ),
         (lambda s: s["$defs"].pop("PaymentInstructions"), "PaymentInstructions is gone"),
     ],
 )
@@ -112,7 +115,10 @@ def test_generator_refuses_to_write_when_a_promised_type_is_gone(tmp_path: Path)
     (tmp_path / "schemas").mkdir()
     (tmp_path / "schemas" / "sale.paused.json").write_text("{}")
     run = subprocess.run(
-        [sys.executable, "-m", "autodeal_contracts", str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "autodeal_contracts", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 1
     assert "sale.paused: the event type is gone" in run.stderr
@@ -134,7 +140,9 @@ def test_envelope_is_refused_when_its_headers_are_not_an_event(headers: list[tup
         Envelope.from_record(topic="t", key=b"k", headers=headers, value=b"{}")
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b'{"type":"sale.completed"}', b'{"type":"other"}'])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"\xff", b'{"type":"sale.completed"}', b'{"type":"other"}']
+)
 def test_event_is_refused_when_its_data_is_unreadable(data: bytes) -> None:
     envelope = Envelope(
         topic="autodeal.sale.v1",

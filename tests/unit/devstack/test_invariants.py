@@ -56,7 +56,12 @@ def test_nothing_is_found_when_all_is_well() -> None:
         ("3", replace(CLEAN, provider=(replace(PAID, amount_cents=1),))),
         ("3", replace(CLEAN, provider=())),
         ("4", replace(CLEAN, orders=(SOLD, replace(GONE, status="draft")))),
-        ("4", replace(CLEAN, payments=(PaymentSeen("1-1", 1, "approved", 500), PaymentSeen("2-1", 2, "unknown", 9)))),
+        (
+            "4",
+            replace(
+                CLEAN, payments=(PaymentSeen("1-1", 1, "approved", 500), PaymentSeen("2-1", 2, "unknown", 9))
+            ),
+        ),
         ("4", replace(CLEAN, waiting=1)),
         ("5", replace(CLEAN, records=CLEAN.records[:-1])),
         ("5", replace(CLEAN, records=(CLEAN.records[2], *CLEAN.records))),

@@ -120,7 +120,7 @@ async def webhook_lost(stage: Stage) -> Purchase:
 
 
 async def forged_webhook(stage: Stage) -> Purchase:
-    """A stranger claims that the payment was made: refused, and nothing changes."""
+    """Refuse a stranger who claims that the payment was made; nothing changes."""
     purchase = await Purchase.begin(stage, "Siena")
     payment_id = await purchase.wait_for_instructions()
     provider_id = await stage.provider.provider_id(payment_id)
@@ -141,7 +141,7 @@ async def forged_webhook(stage: Stage) -> Purchase:
 
 
 async def refund_fails_then_heals(stage: Stage) -> Purchase:
-    """The provider refuses the refund at first; it is tried again and the money goes back."""
+    """Ask for the money back; the provider refuses at first, and is asked again."""
     purchase = await Purchase.begin(stage, "Doblò")
     payment_id = await purchase.wait_for_instructions()
     await stage.provider.approve(payment_id)

@@ -34,7 +34,8 @@ def print_timeline(console: Console, told: Told) -> None:
     mark = "[red]✗[/]" if told.failure else "[green]✓[/]"
     title = f"{mark} [bold]{told.ending.title}[/]"
     if told.order is not None:
-        title += f"  [dim]order {told.order['id']}, vehicle {told.order['vehicle_id']}, {told.seconds:.1f} s[/]"
+        ids = f"order {told.order['id']}, vehicle {told.order['vehicle_id']}"
+        title += f"  [dim]{ids}, {told.seconds:.1f} s[/]"
     console.print(title, highlight=False)
     if told.order is not None:
         console.print(_table(told.order))

@@ -1,0 +1,75 @@
+"""Measure everything, or what is named: `python -m bench [sale] [gateway] [pages]`.
+
+Writes `bench/results.json` and the table in `docs/performance.md`. Let nothing else run meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import measure_gateway_sales, measure_sale_transaction, measure_vehicle_pages
+from bench.measurement import Measurement
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results.json"
+PAGE = ROOT / "docs" / "performance.md"
+MACHINE = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+PART = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+async def _sale() -> list[Measurement]:
+    return [await measure_sale_transaction.measure()]
+
+
+BENCHES: dict[str, Callable[[], Awaitable[list[Measurement]]]] = {
+    "sale": _sale,
+    "gateway": measure_gateway_sales.measure,
+    "pages": measure_vehicle_pages.measure,
+}
+
+
+def main() -> int:
+    """Run the benchmarks that are named, or all."""
+    names = sys.argv[1:] or list(BENCHES)
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        sys.stderr.write(f"no benchmark is called {unknown[0]}; there are: {', '.join(BENCHES)}\n")
+        return 2
+    stored: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in names:
+        sys.stdout.write(f"measuring {name} …\n")
+        for found in asyncio.run(BENCHES[name]()):
+            stored[found.name] = {
+                "benchmark": name,
+                "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "machine": MACHINE,
+                **asdict(found),
+            }
+            sys.stdout.write(f"  {found.name}: {found.figure}; {found.beside}; ratio {found.ratio:.2f}\n")
+    RESULTS.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
+    page = PART.sub(lambda part: part[1] + _table(stored) + part[2], PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+def _table(stored: dict[str, Any]) -> str:
+    lines = ["", "| what | reached | beside | ratio | wanted |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {one['name']} | {one['figure']} | {one['beside']} | {one['ratio']:.2f} | {one['wanted']} |"
+        for one in stored.values()
+    ]
+    return "\n".join(lines) + "\n\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""One stack for the whole suite, with the demonstration's short deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from autodeal_devstack.demo.play_endings import open_stage
+from autodeal_devstack.demo.run_demo import QUICK
+from autodeal_devstack.demo.stage import PATIENCE_SECONDS, Stage
+from autodeal_devstack.engines.endpoints import EngineChoice
+from autodeal_devstack.stack import Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+async def stack(engine_choice: EngineChoice) -> AsyncIterator[Stack]:
+    async with running_stack(engine_choice, overrides=QUICK) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.TCPConnector(limit=0)
+    timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+async def stage(stack: Stack, http: aiohttp.ClientSession) -> Stage:
+    return await open_stage(stack, http)
