@@ -12,7 +12,14 @@ from autodeal_contracts.topics import TOPICS
 from autodeal_devstack.engines.endpoints import EngineChoice
 from autodeal_devstack.engines.postgres_databases import ensure_database
 from autodeal_devstack.engines.run_engines import EngineSet, engine_set
-from autodeal_devstack.processes import Keeper, ProcessFailedError, find_port, find_ports, together
+from autodeal_devstack.processes import (
+    Keeper,
+    ProcessFailedError,
+    find_port,
+    find_ports,
+    python_command,
+    together,
+)
 from autodeal_devstack.stack.seed_vehicles import seed_vehicles
 from autodeal_devstack.stack.service_environment import Surroundings
 from autodeal_devstack.stack.service_processes import (
@@ -22,7 +29,6 @@ from autodeal_devstack.stack.service_processes import (
     SANDBOX,
     Addresses,
     Overrides,
-    python_command,
 )
 from autodeal_devstack.stack.stack import Stack
 from autodeal_devstack.stack.user_pool import ADMIN, BUYER, ensure_user_pool

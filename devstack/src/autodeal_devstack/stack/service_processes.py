@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,11 +34,6 @@ class Addresses:
     def url(self, name: str) -> str:
         """Return where a process answers."""
         return f"http://127.0.0.1:{self.ports[name]}"
-
-
-def python_command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs a module with this very Python."""
-    return [sys.executable, "-m", module, *arguments]
 
 
 def overridden(name: str, environment: Mapping[str, str], overrides: Overrides) -> dict[str, str]:

@@ -12,7 +12,7 @@ import aiohttp
 from autodeal_devstack.engines.describe_kafka import kafka_settings_for
 from autodeal_devstack.engines.endpoints import Endpoints
 from autodeal_devstack.engines.run_engines import EngineSet
-from autodeal_devstack.processes import Keeper, KeptProcess, await_ready, together
+from autodeal_devstack.processes import Keeper, KeptProcess, await_ready, python_command, together
 from autodeal_devstack.stack.service_environment import DYNAMODB_TABLE, Surroundings
 from autodeal_devstack.stack.service_processes import (
     COMMANDS,
@@ -20,7 +20,6 @@ from autodeal_devstack.stack.service_processes import (
     SANDBOX,
     Overrides,
     overridden,
-    python_command,
 )
 from autodeal_devstack.stack.user_pool import ADMIN, BUYER, UserPool
 from autodeal_messaging.kafka_settings import KafkaSettings
@@ -60,12 +59,12 @@ class Stack:
         return self.url(SANDBOX)
 
     @property
-    def database_url(self) -> str:
+    def vehicle_database_url(self) -> str:
         """The vehicle service's database."""
         return self.surroundings.database_url
 
     @property
-    def dynamodb_table(self) -> str:
+    def payment_table(self) -> str:
         """The payment service's table."""
         return DYNAMODB_TABLE
 

@@ -1,0 +1,107 @@
+"""Every command of `autodeal`; each does its work in a module of its own, imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from autodeal_devstack.cli.home import NotRunningError
+from autodeal_devstack.engines.endpoints import EngineChoice, EngineError
+from autodeal_devstack.processes import ProcessFailedError
+
+DEFAULT_PORT = 8080
+DEFAULT_VEHICLES = 300
+
+
+def with_engines(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that chooses engines."""
+    return click.option(
+        "--engines",
+        "choice",
+        type=click.Choice([choice.value for choice in EngineChoice]),
+        default=EngineChoice.EMBEDDED.value,
+        envvar="ENGINES",
+        show_default=True,
+        show_envvar=True,
+        help="Where PostgreSQL, Kafka, DynamoDB and Cognito come from.",
+    )(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def autodeal() -> None:
+    """Run the whole platform on this machine."""
+
+
+@autodeal.command()
+@with_engines
+@click.option("--detach", is_flag=True, help="Come back once everything runs; `autodeal down` stops it.")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, help="The gateway's port, if it is free.")
+@click.option("--vehicles", default=DEFAULT_VEHICLES, show_default=True, help="How many cars are for sale.")
+def up(choice: str, *, detach: bool, port: int, vehicles: int) -> None:
+    """Start engines, provider sandbox and services; Ctrl-C stops them all."""
+    from autodeal_devstack.cli.run_up import run_detached, run_up
+
+    run = run_detached if detach else run_up
+    sys.exit(run(EngineChoice(choice), port=port, vehicles=vehicles))
+
+
+@autodeal.command()
+def down() -> None:
+    """Stop what `up` started."""
+    from autodeal_devstack.cli.run_down import run_down
+
+    sys.exit(run_down())
+
+
+@autodeal.command()
+def status() -> None:
+    """Show every process; the exit code is 1 when one of them is down."""
+    from autodeal_devstack.cli.show_status import show_status
+
+    sys.exit(show_status())
+
+
+@autodeal.command()
+@with_engines
+def demo(choice: str) -> None:
+    """Play purchases to each of their endings on a platform of its own, and check every invariant."""
+    from autodeal_devstack.demo.run_demo import main as run_demo
+
+    sys.exit(run_demo(EngineChoice(choice)))
+
+
+@autodeal.command()
+@click.option("--group", type=click.Choice(["Admin", "Buyer"]), default="Buyer", show_default=True)
+@click.option("--user", "number", type=click.IntRange(min=0), default=0, help="Which of the group's people.")
+def token(group: str, number: int) -> None:
+    """Print an access token; the person is registered if need be."""
+    from autodeal_devstack.cli.print_token import print_token
+
+    print_token(group, number)
+
+
+@autodeal.command()
+@click.argument("name", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on as the logs grow.")
+@click.option(
+    "-n", "--lines", default=20, show_default=True, help="How many lines of each log to begin with."
+)
+def logs(name: str | None, *, follow: bool, lines: int) -> None:
+    """Print the log of a process or engine, or the ends of all; they are kept until the next `up`."""
+    from autodeal_devstack.cli.show_logs import show_logs
+
+    show_logs(name, follow=follow, lines=lines)
+
+
+def main() -> None:
+    """Run the command line; what is known to go wrong is told in one line, not as a traceback."""
+    try:
+        autodeal(prog_name="autodeal")
+    except (EngineError, ProcessFailedError, NotRunningError) as error:
+        click.echo(f"autodeal: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
