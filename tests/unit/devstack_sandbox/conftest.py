@@ -1,4 +1,4 @@
-"""A sandbox in this process, its clock in the test's hand, and a caller that speaks to it as a seller does."""
+"""A sandbox in this process, its clock in the test's hand, and a caller that speaks to it as sellers do."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -77,7 +77,8 @@ class Caller:
     async def created(self, body: dict[str, Any] = PIX, key: str = "key-1") -> dict[str, Any]:
         response = await self.create(body, key)
         assert response.status_code == 201, response.text
-        return exact(response)
+        payment: dict[str, Any] = exact(response)
+        return payment
 
     async def call(self, method: str, path: str, body: object = None, **headers: str) -> Response:
         headers = {"authorization": f"Bearer {TOKEN}"} | {
@@ -96,7 +97,8 @@ class Caller:
     async def move(self, name: object, move: str, body: object = None) -> dict[str, Any]:
         response = await self.control("POST", f"payments/{name}/{move}", body)
         assert response.status_code == 200, response.text
-        return exact(response)
+        summary: dict[str, Any] = exact(response)
+        return summary
 
     async def fault(self, **order: object) -> None:
         response = await self.control("POST", "faults", order)

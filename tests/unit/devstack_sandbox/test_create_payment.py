@@ -98,11 +98,13 @@ async def test_payment_is_refused_when_a_field_is_wrong(
     assert exact(await caller.control("GET", "payments")) == []
 
 
-@pytest.mark.parametrize("body", ["{", "[]", "null", '"text"', "\udcff".encode("utf-8", "surrogateescape")])
-async def test_payment_is_refused_when_the_body_is_no_object(caller: Caller, body: Any) -> None:
-    response = await caller.call("POST", "", x_idempotency_key="k")
-    assert refusal(response) == (400, 4037)
-    assert refusal(await caller.create(body if isinstance(body, str) else body.decode("latin-1"))) == (400, 6)
+@pytest.mark.parametrize("body", ["{", "[]", "null", '"text"', '{"a":"\\u0000"}'])
+async def test_payment_is_refused_when_the_body_is_no_object(caller: Caller, body: str) -> None:
+    assert refusal(await caller.create(body)) == (400, 6)
+
+
+async def test_payment_is_refused_when_the_body_is_empty(caller: Caller) -> None:
+    assert refusal(await caller.create("")) == (400, 4037)
 
 
 @pytest.mark.parametrize(
