@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.partitioner import murmur2
 
 from autodeal_messaging.metrics import RELAYED
 from autodeal_messaging.nudge import Nudge
@@ -53,7 +53,6 @@ class RelayRound:
         self._nudge = nudge
         self._name = name
         self._limits = limits
-        self._partitioner = DefaultPartitioner()
         self._lanes: dict[tuple[str, int], SendLane] = {}
         self._in_flight: dict[Any, int] = {}
         self._acknowledged: list[OutboxRecord] = []
@@ -112,13 +111,12 @@ class RelayRound:
 
     async def _dispatch(self, records: Sequence[OutboxRecord]) -> None:
         partitions = {
-            topic: sorted(await self._producer.partitions_for(topic))
+            topic: len(await self._producer.partitions_for(topic))
             for topic in {record.topic for record in records}
         }
         by_lane: defaultdict[tuple[str, int], list[OutboxRecord]] = defaultdict(list)
         for record in records:
-            known = partitions[record.topic]
-            by_lane[record.topic, self._partitioner(record.key.encode(), known, known)].append(record)
+            by_lane[record.topic, partition_of(record.key, partitions[record.topic])].append(record)
         for lane, run in by_lane.items():
             self._lane(*lane).add(run)
 
@@ -167,3 +165,8 @@ class RelayRound:
         for task in sending:
             task.cancel()
         await asyncio.gather(*sending, return_exceptions=True)
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Return the partition of a key, as every Kafka client computes it."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions

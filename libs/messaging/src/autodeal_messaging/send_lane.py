@@ -66,7 +66,7 @@ class SendLane:
         while self._queue:
             record = self._queue[0]
             added = batch.append(
-                timestamp=None, key=record.key.encode(), value=record.value, headers=record.headers
+                timestamp=None, key=record.key.encode(), value=record.value, headers=record.headers()
             )
             if added is None:
                 break

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 
 from autodeal_messaging.backoff import Backoff
@@ -33,8 +32,6 @@ DELETE_ATTEMPTS = 6
 PARALLEL_REQUESTS = 4
 COUNT_CAP = 1_000
 """Items counted per shard; a gauge need not read a whole backlog to say "far too many"."""
-
-_decode_headers = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class DynamoOutboxStore:
@@ -193,13 +190,12 @@ def _sequence_of(item: Item) -> tuple[str, str]:
 
 
 def _record(shard: int, item: Item) -> OutboxRecord:
-    headers = _decode_headers(item["headers"]["S"])
     return OutboxRecord(
         position=(shard, item["sk"]["S"]),
         shard=shard,
         topic=item["topic"]["S"],
         key=item["key"]["S"],
-        headers=[(name, value.encode()) for name, value in headers.items()],
+        encoded_headers=item["headers"]["S"],
         value=bytes(item["value"]["B"]),
         created_at=datetime.fromisoformat(item["created_at"]["S"]),
     )

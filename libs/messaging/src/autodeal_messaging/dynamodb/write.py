@@ -8,9 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from autodeal_contracts.envelope import Envelope
+from autodeal_messaging.outbox.headers import encode_headers
 from autodeal_messaging.outbox.port import shard_of
 
 if TYPE_CHECKING:  # the stubs are not installed in production
@@ -20,8 +19,6 @@ OUTBOX_SHARDS = 8
 """Shards of an outbox unless a service says otherwise. Each costs one query per poll."""
 DEADLINE_SHARDS = 4
 """Partitions over which deadlines are spread. Each costs one query per second."""
-
-_encode_headers = msgspec.json.Encoder().encode
 
 
 def outbox_put(
@@ -42,11 +39,7 @@ def outbox_put(
                 "sk": {"S": f"{envelope.topic}#{envelope.key}#{envelope.sequence:012d}"},
                 "topic": {"S": envelope.topic},
                 "key": {"S": envelope.key},
-                "headers": {
-                    "S": _encode_headers(
-                        {name: value.decode() for name, value in envelope.headers()}
-                    ).decode()
-                },
+                "headers": {"S": encode_headers(envelope)},
                 "value": {"B": envelope.data},
                 "created_at": {"S": created_at.isoformat()},
             },

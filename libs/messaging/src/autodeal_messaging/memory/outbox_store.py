@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from autodeal_contracts.envelope import Envelope
+from autodeal_messaging.outbox.headers import encode_headers
 from autodeal_messaging.outbox.port import Backlog, Batch, OutboxRecord, shard_of
 from autodeal_messaging.outbox.share_shards import decide_share
 
@@ -29,7 +30,7 @@ class MemoryOutbox:
                 shard=shard_of(envelope.key, self.shards),
                 topic=envelope.topic,
                 key=envelope.key,
-                headers=envelope.headers(),
+                encoded_headers=encode_headers(envelope),
                 value=envelope.data,
                 created_at=self.now(),
             )

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class OutboxRecord:
+from autodeal_messaging.outbox.headers import decode_headers
+
+
+class OutboxRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One committed event on its way to Kafka."""
 
     position: Any
@@ -18,10 +21,16 @@ class OutboxRecord:
     shard: int
     topic: str
     key: str
-    headers: list[tuple[str, bytes]]
+    encoded_headers: str
+    """As kept in the outbox. Decoded only when sent: thousands of waiting records would otherwise hold
+    ten small objects each, which the garbage collector walks again and again."""
     value: bytes
     created_at: datetime
     """When the row was written, in UTC by the database's clock (the writer's, on DynamoDB)."""
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Return the record headers."""
+        return decode_headers(self.encoded_headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 import asyncpg
-import msgspec
 import structlog
 
 from autodeal_messaging.outbox.port import Backlog, Batch, OutboxRecord
@@ -29,12 +28,9 @@ MEMBER = 32_767
 
 # This session runs three statements only, and each must walk the one index: a plan chosen while the
 # table was empty would sort the whole backlog on every read once there is one.
-# A delete that a crash of the server forgets means an event sent twice, which the inbox drops; so the
-# deletes need not wait for the disk.
 _PREPARE_SESSION = """
     SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
-    SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;
-    SET synchronous_commit = off
+    SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off
 """
 _NAMESPACE = "SELECT hashtext('outbox'::regclass::oid::text)"
 _JOIN = "SELECT pg_advisory_lock_shared($1, $2), pg_backend_pid()::text AS pid"
@@ -67,8 +63,6 @@ _MEASURE = """
                 SELECT created_at FROM outbox WHERE outbox.shard = held.shard ORDER BY id LIMIT 1
             ) AS oldest) AS age
 """
-
-_decode_headers = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class PostgresOutboxStore:
@@ -163,7 +157,7 @@ class PostgresOutboxStore:
                 shard=shard,
                 topic=topic,
                 key=key,
-                headers=[(name, value.encode()) for name, value in _decode_headers(headers).items()],
+                encoded_headers=headers,
                 value=value,
                 created_at=created_at,
             )

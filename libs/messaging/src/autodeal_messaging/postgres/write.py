@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from sqlalchemy import (
     BigInteger,
     Delete,
@@ -31,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.metrics import count_inbox_duplicate
+from autodeal_messaging.outbox.headers import encode_headers
 from autodeal_messaging.outbox.port import shard_of
 from autodeal_messaging.postgres.schema import define_deadlines, define_inbox, define_outbox
 
@@ -41,8 +41,6 @@ _metadata = MetaData()
 OUTBOX = define_outbox(_metadata)
 INBOX = define_inbox(_metadata)
 DEADLINE = define_deadlines(_metadata)
-
-_encode_headers = msgspec.json.Encoder().encode
 
 
 def outbox_values(envelope: Envelope, shards: int = OUTBOX_SHARDS) -> dict[str, Any]:
@@ -56,7 +54,7 @@ def outbox_values(envelope: Envelope, shards: int = OUTBOX_SHARDS) -> dict[str, 
         "shard": shard_of(envelope.key, shards),
         "topic": envelope.topic,
         "key": envelope.key,
-        "headers": _encode_headers({name: value.decode() for name, value in envelope.headers()}).decode(),
+        "headers": encode_headers(envelope),
         "value": envelope.data,
     }
 
