@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -26,7 +26,7 @@ from autodeal_platform.http_app import create_app
 from autodeal_platform.run_worker import Loop
 from autodeal_platform.tokens import TokenVerifier
 from autodeal_vehicle.adapters.log_alarms import LoggedAlarms
-from autodeal_vehicle.adapters.postgres.connect import create_engine
+from autodeal_vehicle.adapters.postgres.connect import SalePool, create_engine, create_sale_pool
 from autodeal_vehicle.adapters.postgres.order_book import PostgresOrderBook
 from autodeal_vehicle.adapters.postgres.order_news import PostgresOrderNews
 from autodeal_vehicle.adapters.postgres.purge import purge_once
@@ -55,11 +55,15 @@ from autodeal_vehicle.entrypoints.purge_old_rows import PurgeLoop
 from autodeal_vehicle.settings import Settings
 
 SERVICE = "vehicle"
+SERVE_NAME = "autodeal-vehicle-serve"
+WORK_NAME = "autodeal-vehicle-work"
 
 
 def make_use_cases(
+    *,
     settings: Settings,
     engine: AsyncEngine,
+    sale_pool: SalePool,
     surroundings: Surroundings,
     news: PostgresOrderNews,
     is_draining: Callable[[], bool],
@@ -72,7 +76,13 @@ def make_use_cases(
         register_vehicle=RegisterVehicle(store, surroundings),
         edit_vehicle=EditVehicle(store, surroundings),
         initialize_sale=InitializeSale(
-            PostgresSaleDesk(engine, settings.outbox_shards), settings.sale_deadlines, surroundings
+            PostgresSaleDesk(
+                sale_pool,
+                acquire_timeout_seconds=settings.database_acquire_timeout_seconds,
+                outbox_shards=settings.outbox_shards,
+            ),
+            settings.sale_deadlines,
+            surroundings,
         ),
         confirm_pickup=ConfirmPickup(store, surroundings),
         find_orders=FindOrders(orders),
@@ -91,44 +101,59 @@ def make_use_cases(
 def make_app(settings: Settings, health: Health, verifier: TokenVerifier | None = None) -> Litestar:
     """Make the HTTP application; it connects when it starts and disconnects when it ends."""
     database_url = settings.database_url.reveal()
-    engine = create_engine(settings, "autodeal-vehicle-serve")
+    engine = create_engine(settings, SERVE_NAME)
+    sale_pool = create_sale_pool(settings, SERVE_NAME)
     bell = PostgresBell(database_url)
     news = PostgresOrderNews(database_url)
-    surroundings = Surroundings(bell=bell, alarms=LoggedAlarms())
+    use_cases = make_use_cases(
+        settings=settings,
+        engine=engine,
+        sale_pool=sale_pool,
+        surroundings=Surroundings(bell=bell, alarms=LoggedAlarms()),
+        news=news,
+        is_draining=lambda: health.draining,
+    )
     health.add_check("database", partial(_ask, engine))
+
+    @asynccontextmanager
+    async def connected(_: Litestar) -> AsyncIterator[None]:
+        streams = _stream_news(news, health, settings.http_drain_delay_seconds)
+        async with _disposing(engine), sale_pool, bell, streams:
+            yield
+
     return create_app(
         service=SERVICE,
-        routes=all_routes(make_use_cases(settings, engine, surroundings, news, lambda: health.draining)),
+        routes=all_routes(use_cases),
         settings=settings,
         health=health,
         statuses=STATUSES,
         verifier=verifier or TokenVerifier.from_settings(settings),
-        lifespan=[_while_serving(engine, bell, news, health, settings.http_drain_delay_seconds)],
+        lifespan=[connected],
     )
 
 
-def _while_serving(
-    engine: AsyncEngine,
-    bell: PostgresBell,
-    news: PostgresOrderNews,
-    health: Health,
-    drain_delay_seconds: float,
-) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        stop = asyncio.Event()
-        listening = asyncio.create_task(news.run(stop))
-        ending = asyncio.create_task(_end_streams(news, health, drain_delay_seconds))
-        try:
-            async with bell:
-                yield
-        finally:
-            stop.set()
-            ending.cancel()
-            await asyncio.gather(listening, ending, return_exceptions=True)
-            await engine.dispose()
+@asynccontextmanager
+async def _disposing(engine: AsyncEngine) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await engine.dispose()
 
-    return lifespan
+
+@asynccontextmanager
+async def _stream_news(
+    news: PostgresOrderNews, health: Health, drain_delay_seconds: float
+) -> AsyncIterator[None]:
+    """Listen for the length of a block, and end the streams when the process stops."""
+    stop = asyncio.Event()
+    listening = asyncio.create_task(news.run(stop))
+    ending = asyncio.create_task(_end_streams(news, health, drain_delay_seconds))
+    try:
+        yield
+    finally:
+        stop.set()
+        ending.cancel()
+        await asyncio.gather(listening, ending, return_exceptions=True)
 
 
 async def _end_streams(news: PostgresOrderNews, health: Health, delay_seconds: float) -> None:
@@ -149,17 +174,14 @@ class Worker:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[list[Loop]]:
         """Give the loops for the length of a block; disconnect afterwards."""
-        try:
-            async with self.bell:
-                yield self.loops
-        finally:
-            await self.engine.dispose()
+        async with _disposing(self.engine), self.bell:
+            yield self.loops
 
 
 def make_worker(settings: Settings, health: Health) -> Worker:
     """Make the relay, the consumer, the deadlines and the purge."""
     database_url = settings.database_url.reveal()
-    engine = create_engine(settings, "autodeal-vehicle-work")
+    engine = create_engine(settings, WORK_NAME)
     relay_nudge = Nudge()
     bell = PostgresBell(database_url, own_relay=relay_nudge.ring)
     surroundings = Surroundings(bell=bell, alarms=LoggedAlarms())

@@ -16,8 +16,10 @@ class DatabaseSettings:
 
     database_url: Secret
     """`postgresql://user:password@host:port/database`."""
-    database_pool_size: int = 32
-    """Connections that one process opens at most."""
+    database_pool_size: int = 16
+    """Connections that one process opens at most for all but the beginning of sales."""
+    database_sale_pool_size: int = 32
+    """Connections that `serve` opens at most for beginning sales; commits side by side share a disk write."""
     database_acquire_timeout_seconds: float = 3.0
     """How long a request waits for a free connection before it is answered with 503."""
     database_connect_timeout_seconds: float = 5.0

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from typing import Any, Protocol
 
 import asyncpg
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql.compiler import SQLCompiler
+
+
+class Connection(Protocol):
+    """The driver's connection, as a pool lends it."""
+
+    def fetchrow(self, query: str, /, *args: Any) -> Awaitable[asyncpg.Record | None]:  # noqa: ANN401
+        """Run a statement and return its first row."""
+        ...
 
 
 class CompiledStatement:
@@ -21,9 +29,7 @@ class CompiledStatement:
         names = compiled.positiontup or ()
         self._parameters = [(name, compiled.params[name]) for name in names]
 
-    async def fetch_row(
-        self, connection: asyncpg.Connection[Any], values: Mapping[str, Any]
-    ) -> asyncpg.Record | None:
+    async def fetch_row(self, connection: Connection, values: Mapping[str, Any]) -> asyncpg.Record | None:
         """Run the statement in a transaction of its own, and return its first row."""
         arguments = [values.get(name, constant) for name, constant in self._parameters]
         return await connection.fetchrow(self.text, *arguments)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import asyncpg
 from sqlalchemy import URL, make_url
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from autodeal_vehicle.app.errors import StoreUnavailableError
 from autodeal_vehicle.settings import DatabaseSettings
 
+SalePool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 CLIENT_GRACE_SECONDS = 2.0
 """How much longer than the server this side waits for a statement, should the network be gone."""
 TRANSIENT_SQLSTATES = ("08", "40", "53", "55", "57")
@@ -30,6 +31,26 @@ def sqlalchemy_url(database_url: str) -> URL:
     return url
 
 
+def create_sale_pool(settings: DatabaseSettings, application_name: str) -> SalePool:
+    """Make the driver's own pool for the hot path; it must be awaited before it is used.
+
+    Statements go through it in autocommit and leave nothing behind, so a connection is given back
+    without the round trip that resets it.
+    """
+    pool: SalePool = asyncpg.create_pool(
+        settings.database_url.reveal().replace("postgresql+asyncpg://", "postgresql://", 1),
+        min_size=0,
+        max_size=settings.database_sale_pool_size,
+        reset=_leave_as_is,
+        **_connect_arguments(settings, application_name),
+    )
+    return pool
+
+
+async def _leave_as_is(_: object) -> None:
+    """Reset nothing."""
+
+
 def create_engine(settings: DatabaseSettings, application_name: str) -> AsyncEngine:
     """Make the pool; nothing connects before it is used."""
     return create_async_engine(
@@ -38,19 +59,23 @@ def create_engine(settings: DatabaseSettings, application_name: str) -> AsyncEng
         max_overflow=0,
         pool_timeout=settings.database_acquire_timeout_seconds,
         pool_use_lifo=True,
-        connect_args={
-            "timeout": settings.database_connect_timeout_seconds,
-            "command_timeout": settings.database_statement_timeout_ms / 1000 + CLIENT_GRACE_SECONDS,
-            "server_settings": {
-                "application_name": application_name,
-                "timezone": "UTC",
-                "jit": "off",
-                "statement_timeout": str(settings.database_statement_timeout_ms),
-                "lock_timeout": str(settings.database_lock_timeout_ms),
-                "idle_in_transaction_session_timeout": str(settings.database_idle_transaction_timeout_ms),
-            },
-        },
+        connect_args=_connect_arguments(settings, application_name),
     )
+
+
+def _connect_arguments(settings: DatabaseSettings, application_name: str) -> dict[str, Any]:
+    return {
+        "timeout": settings.database_connect_timeout_seconds,
+        "command_timeout": settings.database_statement_timeout_ms / 1000 + CLIENT_GRACE_SECONDS,
+        "server_settings": {
+            "application_name": application_name,
+            "timezone": "UTC",
+            "jit": "off",
+            "statement_timeout": str(settings.database_statement_timeout_ms),
+            "lock_timeout": str(settings.database_lock_timeout_ms),
+            "idle_in_transaction_session_timeout": str(settings.database_idle_transaction_timeout_ms),
+        },
+    }
 
 
 @contextmanager
@@ -73,22 +98,3 @@ def unavailable_when_unreachable() -> Iterator[None]:
 def _is_transient(sqlstate: object) -> bool:
     # A connection that breaks in mid-sentence has no state to tell.
     return sqlstate is None or str(sqlstate).startswith(TRANSIENT_SQLSTATES)
-
-
-@asynccontextmanager
-async def driver_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection[Any]]:
-    """Lend the driver's own connection from the pool, in autocommit, for statements compiled before.
-
-    It costs a third of what SQLAlchemy's execution costs, which only the hot path is worth. Whatever
-    leaves the connection in doubt closes it.
-    """
-    async with engine.connect() as connection:
-        lent = (await connection.get_raw_connection()).driver_connection
-        assert lent is not None
-        try:
-            yield lent
-        except BaseException as error:
-            # After an answer of the server, be it a refusal, the connection is as good as before.
-            if lent.is_closed() or not isinstance(error, asyncpg.PostgresError):
-                await connection.invalidate()
-            raise

@@ -26,13 +26,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from autodeal_contracts.saga import OrderState, VehicleState
 from autodeal_messaging.postgres.write import outbox_values
 from autodeal_platform.idempotency import StoredAnswer, digest_key
 from autodeal_vehicle.adapters.postgres.compile_statement import CompiledStatement
-from autodeal_vehicle.adapters.postgres.connect import driver_connection, unavailable_when_unreachable
+from autodeal_vehicle.adapters.postgres.connect import SalePool, unavailable_when_unreachable
 from autodeal_vehicle.adapters.postgres.read_rows import read_vehicle, vehicle_columns
 from autodeal_vehicle.adapters.postgres.tables import (
     DEADLINE,
@@ -55,8 +54,9 @@ SALE_DEADLINE = "sale"
 class PostgresSaleDesk:
     """Implements SaleDesk."""
 
-    def __init__(self, engine: AsyncEngine, outbox_shards: int) -> None:
-        self._engine = engine
+    def __init__(self, pool: SalePool, *, acquire_timeout_seconds: float, outbox_shards: int) -> None:
+        self._pool = pool
+        self._acquire_timeout_seconds = acquire_timeout_seconds
         self._outbox_shards = outbox_shards
         self._look_up = CompiledStatement(_look_up_statement())
         self._commit = CompiledStatement(_commit_statement())
@@ -65,7 +65,7 @@ class PostgresSaleDesk:
         """Return the vehicle, the caller's earlier answer, and a fresh order id."""
         values = {"vehicle_id": vehicle_id, "key_digest": digest_key(request.key, request.caller)}
         with unavailable_when_unreachable():
-            async with driver_connection(self._engine) as connection:
+            async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
                 row = await self._look_up.fetch_row(connection, values)
         assert row is not None
         stored = None
@@ -83,7 +83,7 @@ class PostgresSaleDesk:
         """Store a sale if its vehicle is as it was and its key is new."""
         values = _values_of(sale, self._outbox_shards)
         with unavailable_when_unreachable():
-            async with driver_connection(self._engine) as connection:
+            async with self._pool.acquire(timeout=self._acquire_timeout_seconds) as connection:
                 try:
                     row = await self._commit.fetch_row(connection, values)
                 except asyncpg.UniqueViolationError:

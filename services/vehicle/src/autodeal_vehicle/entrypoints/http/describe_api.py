@@ -10,6 +10,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from autodeal_platform.authentication import principal_dependencies
+from autodeal_platform.describe_money import DescribeMoney
 from autodeal_vehicle.entrypoints.http.order_event_routes import order_event_routes
 from autodeal_vehicle.entrypoints.http.order_routes import order_routes
 from autodeal_vehicle.entrypoints.http.sale_routes import sale_routes
@@ -37,6 +38,12 @@ def openapi_document() -> dict[str, Any]:
         title="AutoDeal vehicles and orders", version="1", use_handler_docstrings=True, components=SECURITY
     )
     app = Litestar(
-        all_routes(cast(UseCases, None)), openapi_config=config, dependencies=principal_dependencies()
+        all_routes(cast(UseCases, None)),
+        openapi_config=config,
+        dependencies=principal_dependencies(),
+        plugins=[DescribeMoney()],
     )
-    return app.openapi_schema.to_schema()
+    document = app.openapi_schema.to_schema()
+    # Litestar calls every declared body required; this one may be left out.
+    document["paths"]["/vehicle/{vehicle_id}/initialize-sale"]["post"]["requestBody"]["required"] = False
+    return document
