@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from autodeal_devstack.engines.dynamodb_tables import create_table
+from autodeal_devstack.engines.endpoints import EngineChoice
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -30,7 +31,18 @@ async def test_database_is_empty_when_another_test_created_the_same_table(
         await connection.execute("create table thing (turn int)")
         await connection.execute("insert into thing values ($1)", turn)
         assert [row["turn"] for row in await connection.fetch("select turn from thing")] == [turn]
+    finally:
+        await connection.close()
+
+
+async def test_commits_are_durable_and_memory_is_files_when_postgresql_is_ours(
+    postgres_url: str, engine_choice: EngineChoice
+) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    try:
         assert await connection.fetchval("show fsync") == "on"
+        if engine_choice in {EngineChoice.EMBEDDED, EngineChoice.REAL}:
+            assert await connection.fetchval("show dynamic_shared_memory_type") == "mmap"
     finally:
         await connection.close()
 

@@ -17,7 +17,7 @@ from autodeal_devstack.engines.endpoints import Endpoints, EngineError, EngineNa
 from autodeal_devstack.engines.engine import Engine, EngineProcess, EngineRoom
 from autodeal_devstack.engines.kafka_real import ONE_REPLICA
 from autodeal_devstack.engines.probes import probe_dynamodb, probe_kafka, probe_postgres
-from autodeal_devstack.processes import find_port
+from autodeal_devstack.processes import find_port, in_thread
 
 if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
@@ -99,7 +99,7 @@ class ContainerServer:
         self._port = find_port()
         self._container = make_container(self._image, self._port)
         try:
-            await asyncio.to_thread(self._container.start)
+            await in_thread(self._container.start)
         except Exception as error:
             raise EngineError(f"Docker could not run {self._image.name}: {error}") from error
         await self._await_ready()
@@ -107,17 +107,17 @@ class ContainerServer:
     async def stop(self) -> None:
         """Stop and remove the container with its volumes."""
         if self._container is not None:
-            await asyncio.to_thread(self._container.stop, force=True, delete_volume=True)
+            await in_thread(self._container.stop, force=True, delete_volume=True)
 
     async def kill(self) -> None:
         """Kill the container's process; what it wrote stays."""
         assert self._container is not None
-        await asyncio.to_thread(self._container.get_wrapped_container().kill)
+        await in_thread(self._container.get_wrapped_container().kill)
 
     async def restart(self) -> None:
         """Start the same container again, on the same port."""
         assert self._container is not None
-        await asyncio.to_thread(self._container.get_wrapped_container().start)
+        await in_thread(self._container.get_wrapped_container().start)
         await self._await_ready()
 
     def locate(self, endpoints: Endpoints) -> Endpoints:
@@ -139,7 +139,7 @@ class ContainerServer:
         try:
             async with asyncio.timeout(READY_TIMEOUT_SECONDS):
                 while True:
-                    await asyncio.to_thread(wrapped.reload)
+                    await in_thread(wrapped.reload)
                     if wrapped.status == "exited":
                         break
                     try:
@@ -149,7 +149,7 @@ class ContainerServer:
                     await asyncio.sleep(PROBE_PAUSE_SECONDS)
         except TimeoutError:
             pass
-        logs = await asyncio.to_thread(wrapped.logs, tail=15)
+        logs = await in_thread(wrapped.logs, tail=15)
         raise EngineError(f"{self._image.name} was not ready ({last}):\n{logs.decode(errors='replace')}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.resources
 from abc import abstractmethod
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from autodeal_devstack.engines.engine import EngineRoom, plain_environment
 from autodeal_devstack.engines.jvm_artifacts import Artifacts, artifacts_of
 from autodeal_devstack.engines.local_server import LocalServer
-from autodeal_devstack.processes import KeptProcess
+from autodeal_devstack.processes import KeptProcess, in_thread
 
 ARCHIVE_TIMEOUT_SECONDS = 40.0
 """A JVM that ends for the first time writes its class-data archive, which takes seconds."""
@@ -39,7 +38,7 @@ class JvmServer(LocalServer):
 
     async def prepare(self) -> None:
         """Fetch the jars, the first time."""
-        self.artifacts = await asyncio.to_thread(artifacts_of, self.artifact_name)
+        self.artifacts = await in_thread(artifacts_of, self.artifact_name)
 
     def spawn(self) -> KeptProcess:
         """Start the JVM on `self.port`."""
@@ -63,7 +62,7 @@ class JvmServer(LocalServer):
             return await super().stop()
         self.stop_timeout_seconds = ARCHIVE_TIMEOUT_SECONDS
         await super().stop()
-        return await asyncio.to_thread(self.artifacts.keep_archive, new_archive)
+        return await in_thread(self.artifacts.keep_archive, new_archive)
 
     @property
     def _new_archive(self) -> Path | None:

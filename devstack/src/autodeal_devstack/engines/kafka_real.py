@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from autodeal_devstack.engines.endpoints import Endpoints, EngineError
 from autodeal_devstack.engines.engine import EngineRoom, plain_environment
 from autodeal_devstack.engines.jvm_server import JvmServer
 from autodeal_devstack.engines.probes import probe_kafka
-from autodeal_devstack.processes import KeptProcess, find_port
+from autodeal_devstack.processes import KeptProcess, find_port, in_thread
 
 CLUSTER_ID = "YXV0b2RlYWwtZGV2c3RhY2"
 FORMAT_TIMEOUT_SECONDS = 60.0
@@ -62,7 +61,7 @@ class RealKafka(JvmServer):
     async def prepare(self) -> None:
         """Fetch the jars and copy a formatted log folder."""
         await super().prepare()
-        await asyncio.to_thread(self._copy_formatted)
+        await in_thread(self._copy_formatted)
 
     def spawn(self) -> KeptProcess:
         """Write the settings for the present port and start."""

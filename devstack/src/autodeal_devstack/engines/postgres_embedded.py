@@ -6,7 +6,6 @@ cost what they cost in production. Run by root it becomes a system user of its o
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from autodeal_devstack.engines.local_server import LocalServer
 from autodeal_devstack.engines.postgres_cluster import ServerUser, cluster_template, copy_cluster, server_user
 from autodeal_devstack.engines.postgres_files import binaries_for, folder_reachable_by
 from autodeal_devstack.engines.probes import probe_postgres
-from autodeal_devstack.processes import KeptProcess
+from autodeal_devstack.processes import KeptProcess, in_thread
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -45,7 +44,7 @@ class EmbeddedPostgres(LocalServer):
 
     async def prepare(self) -> None:
         """Copy a fresh cluster."""
-        await asyncio.to_thread(self._prepare)
+        await in_thread(self._prepare)
 
     def spawn(self) -> KeptProcess:
         """Start the server itself; its stop signal is the one for a fast shutdown.

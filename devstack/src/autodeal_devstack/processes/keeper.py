@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -72,7 +73,8 @@ class Keeper:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it was killed
+                process.stdin.close()
             process.wait(CLOSE_TIMEOUT_SECONDS)
         finally:
             process.stdout.close()
