@@ -39,7 +39,7 @@ class VehicleOrders:
 
     async def _has_order(self, state: OrderState, subject: str, token: str) -> bool:
         # An administrator sees everybody's orders, so the person is named, too.
-        query = urlencode({"status": state.value, "buyer_id": subject, "limit": 1})
+        query = urlencode({"status": state.value, "user_id": subject, "limit": 1})
         reply = await self._upstreams.send(
             UpstreamRequest(
                 upstream=Upstream.VEHICLE,

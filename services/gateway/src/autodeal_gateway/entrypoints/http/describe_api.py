@@ -10,6 +10,7 @@ from litestar.openapi import OpenAPIConfig
 
 from autodeal_gateway.app.accept_notification import NotificationLog
 from autodeal_gateway.app.delete_person import OrderBook
+from autodeal_gateway.entrypoints.http.describe_answers import SECURITY
 from autodeal_gateway.entrypoints.http.people_routes import People, people_routes
 from autodeal_gateway.entrypoints.http.webhook_route import WebhookLimits, webhook_route
 from autodeal_platform.authentication import principal_dependencies
@@ -22,6 +23,8 @@ def openapi_document() -> dict[str, Any]:
         *people_routes(nobody, cast(OrderBook, None), lambda: datetime.now(UTC)),
         webhook_route(cast(NotificationLog, None), WebhookLimits((), 0), lambda: datetime.now(UTC)),
     ]
-    config = OpenAPIConfig(title="AutoDeal gateway", version="1", use_handler_docstrings=True)
+    config = OpenAPIConfig(
+        title="AutoDeal gateway", version="1", use_handler_docstrings=True, components=SECURITY
+    )
     app = Litestar(routes, openapi_config=config, dependencies=principal_dependencies())
     return app.openapi_schema.to_schema()

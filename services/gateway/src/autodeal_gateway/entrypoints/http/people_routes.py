@@ -13,10 +13,10 @@ from autodeal_gateway.app.delete_person import Eraser, OrderBook, delete_person
 from autodeal_gateway.app.log_in import Doorkeeper, log_in
 from autodeal_gateway.app.register_person import Registrar, register_person
 from autodeal_gateway.app.show_profile import ProfileReader, show_profile
+from autodeal_gateway.entrypoints.http import describe_answers as doc
 from autodeal_gateway.entrypoints.http.people_bodies import LoginBody, ProfileBody, RegisterBody, TokensBody
-from autodeal_platform.authentication import bearer_token, require_any
-from autodeal_platform.http_app import JsonResponse
-from autodeal_platform.tokens import Principal
+from autodeal_platform.authentication import CurrentPrincipal, bearer_token, require_any
+from autodeal_platform.http_app import JSONBody, JsonResponse
 
 TAGS = ["People"]
 PRIVATE = {"cache-control": "no-store"}
@@ -29,39 +29,89 @@ class People(Registrar, Doorkeeper, ProfileReader, Eraser, Protocol):
 
 def people_routes(people: People, orders: OrderBook, now: Callable[[], datetime]) -> list[HTTPRouteHandler]:
     """Return the routes about people, bound to where people are kept."""
+    return [_register_route(people, now), _login_route(people), *_my_routes(people, orders)]
 
-    @post("/user", status_code=201, tags=TAGS, summary="Register as a buyer")
-    async def register(data: RegisterBody) -> JsonResponse[ProfileBody]:
-        """Register a person, who may log in and buy from then on.
 
-        409 `email_taken` when the address is registered already.
-        """
+def _register_route(people: People, now: Callable[[], datetime]) -> HTTPRouteHandler:
+    @post(
+        "/user",
+        tags=TAGS,
+        operation_id="registerPerson",
+        summary="Register as a buyer",
+        responses={
+            **doc.succeeds(201, ProfileBody, "The person may log in and buy."),
+            **doc.refuses(
+                email_taken=409, registration_in_progress=409, **doc.TAKES_BODY, **doc.ASKS_COGNITO
+            ),
+        },
+    )
+    async def register(data: JSONBody[RegisterBody]) -> JsonResponse[ProfileBody]:
+        """Register a person, who may log in and buy from then on."""
         person = await register_person(people, data.to_form(), now=now())
         return JsonResponse(ProfileBody.of_registered(person), headers=PRIVATE)
 
-    @post("/login", status_code=200, tags=TAGS, summary="Log in")
-    async def login(data: LoginBody) -> JsonResponse[TokensBody]:
+    return register
+
+
+def _login_route(people: People) -> HTTPRouteHandler:
+    @post(
+        "/login",
+        status_code=200,
+        tags=TAGS,
+        operation_id="logIn",
+        summary="Log in",
+        responses={
+            **doc.succeeds(200, TokensBody, "The right e-mail address and password."),
+            **doc.refuses(
+                invalid_credentials=401,
+                password_change_required=403,
+                **doc.TAKES_BODY,
+                **doc.ASKS_COGNITO,
+            ),
+        },
+    )
+    async def login(data: JSONBody[LoginBody]) -> JsonResponse[TokensBody]:
         """Exchange an e-mail address and a password for tokens.
 
-        401 `invalid_credentials` alike for an unknown address and a wrong password.
+        An unknown address and a wrong password are refused alike.
         """
         tokens = await log_in(people, email=data.email, password=data.password)
         return JsonResponse(TokensBody.of(tokens), headers=PRIVATE)
 
-    @get("/user", guards=[require_any], tags=TAGS, summary="Show my profile")
-    async def show_me(principal: Principal) -> JsonResponse[ProfileBody]:
+    return login
+
+
+def _my_routes(people: People, orders: OrderBook) -> list[HTTPRouteHandler]:
+    @get(
+        "/user",
+        guards=[require_any],
+        security=doc.BEARER,
+        tags=TAGS,
+        operation_id="showMyProfile",
+        summary="Show my profile",
+        responses={
+            **doc.succeeds(200, ProfileBody, "The caller."),
+            **doc.refuses(not_found=404, **doc.NEEDS_TOKEN, **doc.ASKS_COGNITO),
+        },
+    )
+    async def show_me(principal: CurrentPrincipal) -> JsonResponse[ProfileBody]:
         """Show what is kept about the caller; the CPF is masked."""
         profile = await show_profile(people, subject=principal.subject)
         return JsonResponse(ProfileBody.of(profile), headers=PRIVATE)
 
-    @delete("/user", status_code=204, guards=[require_any], tags=TAGS, summary="Delete my account")
-    async def delete_me(principal: Principal, request: Request[Any, Any, Any]) -> None:
-        """Erase the caller's personal data.
-
-        409 `sale_open` while an order of theirs is unpaid or waits for its money back.
-        """
+    @delete(
+        "/user",
+        guards=[require_any],
+        security=doc.BEARER,
+        tags=TAGS,
+        operation_id="deleteMyAccount",
+        summary="Delete my account",
+        responses=doc.refuses(sale_open=409, upstream_unavailable=503, **doc.NEEDS_TOKEN, **doc.ASKS_COGNITO),
+    )
+    async def delete_me(principal: CurrentPrincipal, request: Request[Any, Any, Any]) -> None:
+        """Erase the caller's personal data, unless an order of theirs is unpaid or awaits its money back."""
         token = bearer_token(request)
         assert token is not None  # The guard has verified it.
         await delete_person(people, orders, subject=principal.subject, token=token)
 
-    return [register, login, show_me, delete_me]
+    return [show_me, delete_me]

@@ -11,10 +11,11 @@ from uuid import uuid4
 import msgspec
 from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from prometheus_client import Counter
 
 from autodeal_gateway.app.accept_notification import NotificationLog, Webhook, accept_notification
+from autodeal_gateway.entrypoints.http import describe_answers as doc
 from autodeal_platform.errors import BodyTooLargeError
 from autodeal_platform.json_codec import RequestBody, ResponseBody
 from autodeal_platform.telemetry import current_traceparent
@@ -49,13 +50,13 @@ class WebhookLimits:
 
 
 PaymentParameter = Annotated[
-    str | None, Parameter(query="data.id", description="The provider's id of the payment that changed.")
+    str | None, QueryParameter(name="data.id", description="The provider's id of the payment that changed.")
 ]
-KindParameter = Annotated[str | None, Parameter(query="type", description="`payment`.")]
-TopicParameter = Annotated[str | None, Parameter(query="topic", description="An older name of `type`.")]
+KindParameter = Annotated[str | None, QueryParameter(name="type", description="`payment`.")]
+TopicParameter = Annotated[str | None, QueryParameter(name="topic", description="An older name of `type`.")]
 SignatureParameter = Annotated[
     str | None,
-    Parameter(header="x-signature", description="`ts=<time>,v1=<HMAC-SHA256 in hexadecimal>`."),
+    HeaderParameter(name="x-signature", description="`ts=<time>,v1=<HMAC-SHA256 in hexadecimal>`."),
 ]
 
 
@@ -64,7 +65,22 @@ def webhook_route(
 ) -> HTTPRouteHandler:
     """Return the webhook, bound to where notifications are kept."""
 
-    @post("/webhook", status_code=200, tags=["Webhook"], summary="Notify of a payment", security=[])
+    @post(
+        "/webhook",
+        status_code=200,
+        tags=["Webhook"],
+        operation_id="receiveNotification",
+        summary="Notify of a payment",
+        responses={
+            **doc.succeeds(200, WebhookAnswer, "The notification is durable, or about something else."),
+            **doc.refuses(
+                notification_malformed=400,
+                webhook_forged=401,
+                body_too_large=413,
+                notifications_unavailable=503,
+            ),
+        },
+    )
     async def receive_notification(
         request: Request[Any, Any, Any],
         data_id: PaymentParameter = None,
@@ -74,8 +90,7 @@ def webhook_route(
     ) -> WebhookAnswer:
         """Take a notification of the payment provider.
 
-        Answered with 200 only once it is durable; 401 `webhook_forged` when the signature does not
-        fit, 503 `notifications_unavailable` when it must be sent again.
+        It is answered with 200 only once it is durable, and with 503 when it must be sent again.
         """
         body = await _read_body(request, limits.body_limit_bytes)
         webhook = Webhook(
