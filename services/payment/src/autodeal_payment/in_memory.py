@@ -39,7 +39,9 @@ class PaymentInMemory:
         self.provider = FakePaymentProvider()
         self.payers = FakePayerDirectory()
         changer = SaleChanger(self.store, self.schedule, clock=lambda: self.now)
-        self.advance = AdvanceSale(self.store, changer, ProviderCaller(self.provider, self.payers))
+        self.advance = AdvanceSale(
+            self.store, changer, ProviderCaller(self.provider, self.payers, clock=lambda: self.now)
+        )
         self.handle_sale_event = HandleSaleEvent(changer, self.advance)
         self.handle_notification = HandleNotification(self.store, self.provider, changer, self.advance)
         self.check_deadline = CheckDeadline(self.store, self.advance, self.handle_notification)

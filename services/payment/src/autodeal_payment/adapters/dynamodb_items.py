@@ -25,8 +25,8 @@ AGGREGATE_FROM, AGGREGATE_TO = "PAY#", "SALE"
 STATUS_SHARDS = 4
 """Partitions over which the payments of one status are spread in their index."""
 
-_encode_answer = msgspec.json.Encoder(decimal_format="number").encode
-_decode_answer = msgspec.json.Decoder(KeptAnswer, float_hook=str, strict=False).decode
+_encode_answer = msgspec.json.Encoder().encode
+_decode_answer = msgspec.json.Decoder(KeptAnswer).decode
 
 
 def sale_key(order_id: int) -> Item:
@@ -49,6 +49,7 @@ def sale_item(sale: Sale) -> Item:
 def payment_item(sale: Sale, payment: Payment) -> Item:
     """Write a payment, with what its indexes sort and filter by."""
     listed = {
+        "payment_id": payment.payment_id,
         "buyer_id": sale.buyer_id,
         "sale_idempotency_digest": sale.idempotency_digest,
         "listed_at": f"{sortable(payment.created_at)}#{payment.payment_id}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from time import perf_counter
 
 import structlog
@@ -33,6 +35,7 @@ from autodeal_payment.domain.observations import (
     Unanswered,
 )
 from autodeal_payment.domain.payment import Payment
+from autodeal_payment.domain.provider_expiry import provider_expiry
 from autodeal_payment.domain.provider_payment import ProviderPayment
 from autodeal_payment.domain.sale import Sale
 from autodeal_payment.domain.steps import (
@@ -53,9 +56,12 @@ CARD_MISSING = "card_missing"
 class ProviderCaller:
     """Turns steps into calls, and answers, refusals and silence into observations."""
 
-    def __init__(self, provider: PaymentProvider, payers: PayerDirectory) -> None:
+    def __init__(
+        self, provider: PaymentProvider, payers: PayerDirectory, *, clock: Callable[[], datetime]
+    ) -> None:
         self._provider = provider
         self._payers = payers
+        self._clock = clock
 
     async def perform(
         self, step: ProviderStep | ResumeRefund, sale: Sale, card: CardSubmission | None
@@ -110,7 +116,7 @@ class ProviderCaller:
             description=f"AutoDeal order {payment.order_id}",
             amount_cents=payment.amount_cents,
             method=payment.method,
-            expires_at=payment.provider_expires_at,
+            expires_at=provider_expiry(payment.method, payment.provider_expires_at, self._clock()),
             payer=payer,
             card=card if payment.method is PaymentMethod.CARD else None,
         )
@@ -130,7 +136,7 @@ class ProviderCaller:
 
     async def _refund(self, payment: Payment, provider_id: str) -> Observation:
         try:
-            refund = await self._provider.refund(provider_id, key=f"{payment.payment_id}-refund")
+            refund = await self._provider.refund(provider_id, key=payment.refund_key)
         except ProviderRefusedError as error:
             told = await self._provider.fetch(provider_id)
             return RefundRefused(payment.attempt, error.reason, told)

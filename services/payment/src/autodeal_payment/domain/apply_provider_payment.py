@@ -80,6 +80,7 @@ def _see_held(sale: Sale, payment: Payment, seen: Seen, moment: Moment) -> Outco
     if payment.state is PaymentState.APPROVED:
         return Outcome(sale=sale.with_payment(replace(payment, tries=0)), trigger=trigger)
     if payment.refund_accepted and seen.payment.refund is RefundStatus.REJECTED:
+        payment = replace(payment, refund_rounds=payment.refund_rounds + 1)
         return fail_refund(sale, payment, REFUND_REJECTED, moment)
     accepted = payment.refund_accepted or seen.payment.refund is RefundStatus.IN_PROCESS
     waiting = replace(

@@ -44,7 +44,7 @@ class Payment:
     expires_at: datetime
     """Until when the buyer may pay: the order's deadline."""
     provider_expires_at: datetime
-    """The expiry that the provider is given; fixed with the intent, so that a repeated call says the same."""
+    """The expiry that the provider is given, unless it has come too near by the time of the call."""
     superseded_by: str | None = None
     """The payment that took or kept this one's place."""
     idempotency_digest: str | None = None
@@ -71,6 +71,8 @@ class Payment:
     """Something happened at the provider that is not known here: ask before anything else."""
     refund_accepted: bool = False
     """The provider is returning the money and has not finished."""
+    refund_rounds: int = 0
+    """Refunds that the provider took on and then rejected for good; the next one is another refund."""
     refund_failures: int = 0
     """Refused refunds in a row since somebody last asked for one."""
     recheck_at: datetime | None = None
@@ -80,6 +82,12 @@ class Payment:
     def payment_id(self) -> str:
         """The name everybody knows it by, also the provider (`external_reference`)."""
         return f"{self.order_id}-{self.attempt}"
+
+    @property
+    def refund_key(self) -> str:
+        """The stable key of its refund; a new one only after a refund was taken on and rejected."""
+        rounds = f"-{self.refund_rounds}" if self.refund_rounds else ""
+        return f"{self.payment_id}-refund{rounds}"
 
     @property
     def is_unsettled(self) -> bool:

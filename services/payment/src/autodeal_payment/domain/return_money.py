@@ -81,6 +81,8 @@ def answer_refund(sale: Sale, payment: Payment, refund: ProviderRefund, moment: 
     if payment.state is not PaymentState.REFUNDING:
         return Outcome(sale=sale, trigger="provider.refund_answered")
     if refund.status is RefundStatus.REJECTED:
+        # The key would bring the same answer for ever, and no money moved: the next try is another refund.
+        payment = replace(payment, refund_rounds=payment.refund_rounds + 1)
         return fail_refund(sale, payment, refund.reason, moment)
     accepted = replace(
         payment,

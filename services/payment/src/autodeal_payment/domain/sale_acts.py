@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from autodeal_contracts.events.sale import PaymentMethod, SaleCancelled, SaleInitialized, SaleRefundRequested
@@ -12,15 +12,12 @@ from autodeal_payment.domain import payment_events
 from autodeal_payment.domain.errors import OrderAlreadyPaidError, OrderNotOpenError, TooManyAttemptsError
 from autodeal_payment.domain.outcome import Outcome
 from autodeal_payment.domain.payment import OVER, Payment
+from autodeal_payment.domain.provider_expiry import provider_expiry
 from autodeal_payment.domain.return_money import ORDER_CLOSED, give_back
 from autodeal_payment.domain.sale import Sale
 from autodeal_payment.domain.schedule import Moment
 
 REFUND_REQUESTED = "refund_requested"
-PIX_SHORTEST_LIFE = timedelta(minutes=30)
-"""The provider takes no shorter expiry of a Pix; the order's own deadline is kept by calling it off."""
-BOLETO_SHORTEST_LIFE = timedelta(days=1)
-"""A boleto is paid at a bank's pace: its printed due date is never today."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,6 @@ def note_notification(sale: Sale, attempt: int) -> Outcome:
 
 
 def _request(sale: Sale, method: PaymentMethod, now: datetime, key: RequestKey | None = None) -> Payment:
-    shortest = BOLETO_SHORTEST_LIFE if method is PaymentMethod.BOLETO else PIX_SHORTEST_LIFE
     return Payment(
         order_id=sale.order_id,
         attempt=len(sale.payments) + 1,
@@ -147,7 +143,7 @@ def _request(sale: Sale, method: PaymentMethod, now: datetime, key: RequestKey |
         created_at=now,
         changed_at=now,
         expires_at=sale.expires_at,
-        provider_expires_at=max(sale.expires_at, now + shortest + timedelta(minutes=1)),
+        provider_expires_at=provider_expiry(method, sale.expires_at, now),
         idempotency_digest=key.digest if key else None,
         request_fingerprint=key.fingerprint if key else None,
     )

@@ -12,7 +12,7 @@ from autodeal_payment.domain.payment import Payment
 class BadCursorError(Exception):
     """The cursor was not made here."""
 
-    code = "validation_failed"
+    code = "cursor_invalid"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,8 @@ NOTIFICATION_DEADLINE = "notification"
 class VersionConflictError(Exception):
     """Somebody else changed the sale meanwhile: load it again and decide anew."""
 
+    code = "unavailable"
+
 
 class AlreadyHandledError(Exception):
     """The event was handled before: nothing was written."""
