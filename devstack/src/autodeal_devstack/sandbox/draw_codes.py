@@ -16,8 +16,8 @@ def qr_png_base64(text: str) -> str:
     The mask is fixed: choosing the prettiest of eight costs four times as much and reads no better.
     """
     image = io.BytesIO()
-    segno.make(text, micro=False, error="m", boost_error=False, mask=2).save(
-        image, kind="png", scale=4, border=_QUIET_ZONE
+    segno.make(text, micro=False, error="l", boost_error=False, mask=2).save(
+        image, kind="png", scale=3, border=_QUIET_ZONE
     )
     return base64.b64encode(image.getvalue()).decode("ascii")
 
