@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -41,13 +43,14 @@ PROBES = {
 
 
 @pytest.fixture
-def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Engines of this test put their folders here; the server's system user must be able to walk to it."""
     folder = Path(tempfile.mkdtemp(prefix="autodeal-test-"))
     folder.chmod(0o755)
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 def family(pids: list[int]) -> list[psutil.Process]:
@@ -65,7 +68,6 @@ def shared_memory_made_by(pids: list[int]) -> list[str]:
 def assert_nothing_is_left(pids: list[int], folder: Path) -> None:
     assert shared_memory_made_by(pids) == []
     assert list(folder.iterdir()) == []
-    folder.rmdir()
 
 
 def start_owner(choice: EngineChoice) -> tuple[subprocess.Popen[bytes], list[int]]:

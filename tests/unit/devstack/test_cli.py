@@ -62,7 +62,8 @@ def test_one_log_is_printed_plainly_when_it_is_named(empty_home: Path) -> None:
 
 
 def test_every_line_stands_alone_when_it_is_pasted() -> None:
-    lines = curl_lines("http://127.0.0.1:8080", "token", 17)
+    lines = curl_lines("http://127.0.0.1:8080", Path("/a home/buyer.header"), 17)
     assert len(lines) == 3
     assert all(line.startswith("curl ") and "\n" not in line for line in lines)
+    assert "-H @'/a home/buyer.header'" in lines[1]
     assert "idempotency-key" in lines[1]

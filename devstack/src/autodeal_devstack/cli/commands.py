@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
+import structlog
 
 from autodeal_devstack.cli.home import NotRunningError
 from autodeal_devstack.engines.endpoints import EngineChoice, EngineError
@@ -97,7 +99,8 @@ def logs(name: str | None, *, follow: bool, lines: int) -> None:
 
 
 def main() -> None:
-    """Run the command line; what is known to go wrong is told in one line, not as a traceback."""
+    """Run the command line; what is known to go wrong is told plainly, not as a traceback."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
         autodeal(prog_name="autodeal")
     except (EngineError, ProcessFailedError, NotRunningError) as error:

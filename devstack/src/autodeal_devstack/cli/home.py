@@ -93,6 +93,14 @@ class Home:
             log.unlink()
         return self.logs
 
+    def write_header(self, name: str, token: str) -> Path:
+        """Store a header for `curl -H @file` that only this user may read, and return the file."""
+        file = self.folder / f"{name}.header"
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(f"authorization: Bearer {token}\n")
+        return file
+
     def write(self, state: State) -> None:
         """Store the state for other commands; they see the old one or the new one."""
         unfinished = self._state.with_suffix(".new")

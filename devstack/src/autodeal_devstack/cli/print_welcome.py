@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import aiohttp
 from rich.console import Console
 
+from autodeal_devstack.cli.home import Home
 from autodeal_devstack.stack import Stack
 
 
-async def print_welcome(console: Console, stack: Stack) -> None:
+async def print_welcome(console: Console, home: Home, stack: Stack) -> None:
     """Print it; tokens and commands stay on one line each, however long, so that they can be pasted."""
     gateway, admin, buyer = stack.gateway_url, await stack.admin_token(), await stack.buyer_token()
     vehicle = await cheapest_vehicle(gateway)
@@ -19,25 +23,27 @@ async def print_welcome(console: Console, stack: Stack) -> None:
         ("payment provider", stack.sandbox_url),
     ):
         console.print(f"  {title:<17}{url}")
-    console.print("\n[bold]Tokens[/] (`autodeal token --group Buyer --user 1` makes more)")
+    console.print("\n[bold]Tokens[/] for an hour (`autodeal token --group Buyer --user 1` makes more)")
     plain(console, f"ADMIN={admin}")
     plain(console, f"BUYER={buyer}")
     console.print("\n[bold]Try it[/]: see what is for sale, buy the cheapest, look at the order")
-    for line in curl_lines(gateway, buyer, vehicle):
+    header = home.write_header("buyer", buyer)
+    stack.keeper.remove_at_end(header)
+    for line in curl_lines(gateway, header, vehicle):
         plain(console, line)
     console.print("\n[dim]Logs: `autodeal logs`. Processes: `autodeal status`. Ctrl-C stops everything.[/]")
 
 
-def curl_lines(gateway: str, token: str, vehicle: int) -> list[str]:
-    """Return three shell lines, each of which works by itself."""
-    bearer = f'-H "authorization: Bearer {token}"'
-    newest = f"$(curl -s {bearer} '{gateway}/orders?limit=1' | sed -E 's/^\\[\\{{\"id\":([0-9]+).*/\\1/')"
-    sale = f"{gateway}/vehicle/{vehicle}/initialize-sale {bearer} -H 'idempotency-key: my-first-car'"
-    body = "-H 'content-type: application/json' -d '{\"payment_method\": \"pix\"}'"
+def curl_lines(gateway: str, header: Path, vehicle: int) -> list[str]:
+    """Return three shell lines, each of which works by itself; the token is in a file, for it is long."""
+    curl = f"curl -s -H @{shlex.quote(str(header))}"
+    json = "-H 'content-type: application/json' -d '{\"payment_method\": \"pix\"}'"
+    sale = f"-H 'idempotency-key: my-first-car' {json} {gateway}/vehicle/{vehicle}/initialize-sale"
+    newest = f"$({curl} '{gateway}/orders?limit=1' | sed -E 's/^\\[\\{{\"id\":([0-9]+).*/\\1/')"
     return [
         f"curl -s '{gateway}/vehicles?limit=3'; echo",
-        f"curl -s -X POST {sale} {body}; echo",
-        f"curl -s {bearer} {gateway}/orders/{newest}; echo",
+        f"{curl} -X POST {sale}; echo",
+        f"{curl} {gateway}/orders/{newest}; echo",
     ]
 
 

@@ -53,7 +53,7 @@ async def hold_up(home: Home, choice: EngineChoice, *, port: int, vehicles: int)
             choice, logs=home.fresh_logs(), vehicles=vehicles, gateway_port=port, progress=progress
         ) as stack:
             progress("ready")
-            await print_welcome(console, stack)
+            await print_welcome(console, home, stack)
             home.write(state_of(stack))
             await revive_services(stack, console, on_change=lambda: home.write(state_of(stack)))
     except asyncio.CancelledError:
