@@ -59,12 +59,12 @@ class Stack:
         return self.url(SANDBOX)
 
     @property
-    def vehicle_database_url(self) -> str:
+    def database_url(self) -> str:
         """The vehicle service's database."""
         return self.surroundings.database_url
 
     @property
-    def payment_table(self) -> str:
+    def dynamodb_table(self) -> str:
         """The payment service's table."""
         return DYNAMODB_TABLE
 
