@@ -12,7 +12,7 @@ from uuid import uuid4
 from autodeal_contracts.events.sale import PaymentMethod
 from autodeal_platform.idempotency import fingerprint
 from autodeal_platform.settings import Secret
-from autodeal_vehicle.adapters.postgres.connect import create_engine
+from autodeal_vehicle.adapters.postgres.connect import create_sale_pool
 from autodeal_vehicle.adapters.postgres.sale_desk import PostgresSaleDesk
 from autodeal_vehicle.app.initialize_sale import InitializeSale, InitializeSaleCommand
 from autodeal_vehicle.app.surroundings import Surroundings
@@ -48,13 +48,10 @@ class Silence:
 async def measure() -> Measurement:
     """Take turns with pgbench and compare the medians."""
     async with stocked_postgres(VEHICLES) as url:
-        engine = create_engine(DatabaseSettings(database_url=Secret(url)), "bench")
+        pool = await create_sale_pool(DatabaseSettings(database_url=Secret(url)), "bench")
+        desk = PostgresSaleDesk(pool, acquire_timeout_seconds=10, outbox_shards=64)
         silence = Silence()
-        sell = InitializeSale(
-            PostgresSaleDesk(engine, 64),
-            DEADLINES,
-            Surroundings(bell=silence, alarms=silence),
-        )
+        sell = InitializeSale(desk, DEADLINES, Surroundings(bell=silence, alarms=silence))
         ours: list[float] = []
         theirs: list[float] = []
         vehicles = itertools.count(1)
@@ -64,7 +61,7 @@ async def measure() -> Measurement:
             result = run_pgbench(url, SEVEN_STATEMENTS, clients=CLIENTS, seconds=SECONDS, first=first)
             theirs.append(result.per_second)
             ours.append(await _sell_for(sell, vehicles, seconds=SECONDS))
-        await engine.dispose()
+        await pool.close()
     ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
     return Measurement(
         name="sale transaction, 32 clients",

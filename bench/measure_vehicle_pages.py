@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 from statistics import median
 from urllib.parse import urlencode
 
@@ -10,7 +12,7 @@ import aiohttp
 import asyncpg
 
 from autodeal_devstack.processes import Keeper, await_ready, find_port
-from autodeal_devstack.stack.service_processes import python_command
+from autodeal_devstack.processes.python_command import python_command
 from autodeal_devstack.stack.stack import probe_readiness
 from bench.measurement import Measurement
 from bench.postgres_room import stocked_postgres
@@ -29,7 +31,7 @@ async def measure() -> list[Measurement]:
     """Compare the median times of both pages, list by list."""
     async with stocked_postgres(VEHICLES) as url:
         port = find_port()
-        with Keeper() as keeper:
+        with Keeper() as keeper, tempfile.TemporaryDirectory() as folder:
             process = keeper.spawn(
                 python_command("autodeal_vehicle", "serve"),
                 env={
@@ -41,6 +43,8 @@ async def measure() -> list[Measurement]:
                     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
                     "LOG_LEVEL": "WARNING",
                 },
+                cwd=Path(folder),
+                log=Path(folder) / "vehicle-serve.log",
             )
             base = f"http://127.0.0.1:{port}"
             await await_ready(

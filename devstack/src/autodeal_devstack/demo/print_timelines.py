@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from autodeal_devstack.demo.endings import Ending
     from autodeal_devstack.demo.stage import Purchase
 
-DETAIL_CHARACTERS = 64
 _LONG = {"pix_code", "boleto_line"}
 
 
@@ -48,10 +47,10 @@ def print_timeline(console: Console, told: Told) -> None:
 
 
 def _table(order: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=True, padding=(0, 2), show_header=False)
-    table.add_column(justify="right", style="cyan", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(style="dim", no_wrap=True, overflow="ellipsis")
+    table = Table(box=None, padding=(0, 1), show_header=False, expand=True)
+    table.add_column(justify="right", style="cyan", no_wrap=True, min_width=9)
+    table.add_column(no_wrap=True, min_width=22)
+    table.add_column(style="dim", overflow="fold", ratio=1)
     began = datetime.fromisoformat(order["timeline"][0]["at"])
     for entry in order["timeline"]:
         after = (datetime.fromisoformat(entry["at"]) - began).total_seconds()
@@ -61,5 +60,4 @@ def _table(order: dict[str, Any]) -> Table:
 
 
 def _detail(detail: dict[str, Any]) -> str:
-    told = ", ".join(f"{name} {value}" for name, value in detail.items() if value and name not in _LONG)
-    return told if len(told) <= DETAIL_CHARACTERS else told[: DETAIL_CHARACTERS - 1] + "…"
+    return ", ".join(f"{name} {value}" for name, value in detail.items() if value and name not in _LONG)
