@@ -76,7 +76,7 @@ def test_no_two_rows_apply_at_once_when_trigger_state_and_condition_agree() -> N
     seen = [(row.trigger, before, row.condition) for row in VEHICLE_SAGA for before in row.when]
     assert len(seen) == len(set(seen))
     paid = [
-        (row.trigger, before, standing)
+        (row.trigger, before, standing, row.condition)
         for row in PAYMENT_SAGA
         for before in row.when
         for standing in row.sale

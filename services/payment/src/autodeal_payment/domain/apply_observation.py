@@ -62,9 +62,9 @@ def _refused(sale: Sale, payment: Payment, refused: Refused, moment: Moment) -> 
 
 def _card_gone(sale: Sale, payment: Payment, _: CardGone, moment: Moment) -> Outcome:
     if payment.state is not PaymentState.REQUESTED:
-        return Outcome(sale=sale, trigger="card.gone")
+        return Outcome(sale=sale, trigger="clock.card_gone")
     return end_unheard(
-        sale, payment, moment, state=PaymentState.REJECTED, trigger="card.gone", reason=NOT_SUBMITTED
+        sale, payment, moment, state=PaymentState.REJECTED, trigger="clock.card_gone", reason=NOT_SUBMITTED
     )
 
 

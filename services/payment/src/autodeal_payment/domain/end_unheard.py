@@ -66,10 +66,10 @@ def postpone(sale: Sale, payment: Payment, trigger: str, moment: Moment) -> Outc
 
 
 def _miss_unsettled(sale: Sale, payment: Payment, moment: Moment) -> Outcome:
-    may_create = may_still_be_created(sale, payment, moment)
-    if may_create and payment.state is PaymentState.PENDING:
+    wanted = not sale.calls_off(payment) and moment.now < payment.expires_at
+    if wanted and payment.state is PaymentState.PENDING:
         return postpone(sale, payment, _TRIGGER, moment)
-    if may_create and payment.method is not PaymentMethod.CARD:
+    if may_still_be_created(sale, payment, moment) and payment.method is not PaymentMethod.CARD:
         # Made again with the same key, which no call under way can double.
         return Outcome(sale=sale.with_payment(replace(payment, absent=True)), trigger=_TRIGGER)
     reported_by = payment.changed_at + moment.schedule.in_flight

@@ -113,9 +113,8 @@ def cancel_sale(sale: Sale, moment: Moment) -> Outcome:
 def request_refund(sale: Sale, event: SaleRefundRequested, now: datetime) -> Outcome:
     """Take in that the money is to go back; a refund that waits for a person is taken up again."""
     outcome = Outcome(sale=sale, trigger="sale.refund_requested")
-    if sale.standing is SaleStanding.CANCELLED:
-        return outcome
-    sale = replace(sale, standing=SaleStanding.REFUND_REQUESTED)
+    if sale.standing is not SaleStanding.CANCELLED:
+        sale = replace(sale, standing=SaleStanding.REFUND_REQUESTED)
     payment = sale.payment_by_id(event.payment_id)
     if payment is not None and payment.state is PaymentState.APPROVED:
         sale = sale.with_payment(give_back(payment, now, REFUND_REQUESTED))
