@@ -114,7 +114,8 @@ def check_registration(form: RegistrationForm, *, now: datetime) -> Registration
         last_name=last_name,
         cpf=cpf,
         address=address,
-        terms_accepted_at=now,
+        # In whole seconds, as it is kept.
+        terms_accepted_at=now.replace(microsecond=0),
     )
 
 

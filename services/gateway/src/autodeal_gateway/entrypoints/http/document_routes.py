@@ -47,9 +47,9 @@ def document_routes() -> list[HTTPRouteHandler]:
     folder = "entrypoints/http/page"
     return [
         _route("/openapi.json", read_document("openapi.json", "application/json")),
-        _route("/docs", read_document(f"{folder}/page.html", "text/html; charset=utf-8")),
-        _route("/docs/page.css", read_document(f"{folder}/page.css", "text/css; charset=utf-8")),
-        _route("/docs/page.js", read_document(f"{folder}/page.js", "text/javascript; charset=utf-8")),
+        _route("/docs", read_document(f"{folder}/page.html", "text/html")),
+        _route("/docs/page.css", read_document(f"{folder}/page.css", "text/css")),
+        _route("/docs/page.js", read_document(f"{folder}/page.js", "text/javascript")),
     ]
 
 
