@@ -152,7 +152,7 @@ def _years(wanted: VehicleFilter) -> FromClause:
     newest = select(func.max(VEHICLE.c.year)).where(IS_FOR_SALE).scalar_subquery()
     first = func.greatest(oldest, literal(wanted.year_min, Integer))
     last = func.least(newest, literal(wanted.year_max, Integer))
-    return func.generate_series(first, last).table_valued("year", name="years")
+    return func.generate_series(first, last).table_valued("year", name="years").render_derived()
 
 
 def select_sold(buyer_id: str | None, page: PageRequest) -> Select[Any]:

@@ -17,6 +17,7 @@ from autodeal_vehicle.entrypoints.http.sale_routes import sale_routes
 from autodeal_vehicle.entrypoints.http.use_cases import UseCases
 from autodeal_vehicle.entrypoints.http.vehicle_routes import vehicle_routes
 
+FIRST_REFUSAL = 400
 SECURITY = Components(
     security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
 )
@@ -44,6 +45,17 @@ def openapi_document() -> dict[str, Any]:
         plugins=[DescribeMoney()],
     )
     document = app.openapi_schema.to_schema()
+    _drop_foreign_refusals(document)
     # Litestar calls every declared body required; this one may be left out.
     document["paths"]["/vehicle/{vehicle_id}/initialize-sale"]["post"]["requestBody"]["required"] = False
     return document
+
+
+def _drop_foreign_refusals(document: dict[str, Any]) -> None:
+    """Remove the refusals that Litestar adds by itself: ours are problems and are all declared."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            responses = operation["responses"]
+            for status in [status for status in responses if int(status) >= FIRST_REFUSAL]:
+                if "application/problem+json" not in responses[status].get("content", {}):
+                    del responses[status]

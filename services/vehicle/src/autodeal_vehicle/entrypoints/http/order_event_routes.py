@@ -39,7 +39,7 @@ def order_event_routes(use_cases: UseCases) -> list[HTTPRouteHandler]:
         media_type="text/event-stream",
         responses={
             **doc.succeeds(200, str, "Server-sent events; `id` is the entry's sequence."),
-            **doc.refuses(order_not_found=404, **doc.NEEDS_TOKEN, **doc.UNAVAILABLE),
+            **doc.refuses(order_not_found=404, validation_failed=422, **doc.NEEDS_TOKEN, **doc.UNAVAILABLE),
         },
     )
     async def follow_order(

@@ -42,7 +42,9 @@ def _reading_routes(use_cases: UseCases) -> list[HTTPRouteHandler]:
         tags=TAGS,
         operation_id="getOrder",
         summary="Show an order",
-        responses=doc.refuses(order_not_found=404, **doc.NEEDS_TOKEN, **doc.UNAVAILABLE),
+        responses=doc.refuses(
+            order_not_found=404, validation_failed=422, **doc.NEEDS_TOKEN, **doc.UNAVAILABLE
+        ),
     )
     async def show_order(order_id: PathId, principal: CurrentPrincipal) -> OrderView:
         """Show an order's state, how to pay it, and its timeline. Other people's orders do not exist."""

@@ -41,7 +41,7 @@ def _reading_routes(use_cases: UseCases) -> list[HTTPRouteHandler]:
         tags=TAGS,
         operation_id="getVehicle",
         summary="Show a vehicle",
-        responses=doc.refuses(vehicle_not_found=404, **doc.UNAVAILABLE),
+        responses=doc.refuses(vehicle_not_found=404, validation_failed=422, **doc.UNAVAILABLE),
     )
     async def show_vehicle(vehicle_id: PathId) -> VehicleView:
         """Show one vehicle, whatever its state."""

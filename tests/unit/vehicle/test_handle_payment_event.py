@@ -1,0 +1,155 @@
+"""What payment events do beyond the saga's states: what the buyer is shown, repeats, disorder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from autodeal_contracts.catalog import seal, unseal
+from autodeal_contracts.envelope import Envelope
+from autodeal_contracts.events.payment import PaymentEvent
+from autodeal_contracts.events.sale import CancelReason, SaleCancelled
+from autodeal_contracts.saga import OrderState, PaymentState
+from autodeal_platform.telemetry import bind_purchase
+from autodeal_vehicle.app.errors import UnknownOrderError
+from autodeal_vehicle.domain.order import Alarm
+from autodeal_vehicle.entrypoints.consume_payment_events import payment_event_handler
+
+if TYPE_CHECKING:
+    from tests.unit.vehicle.conftest import Dealer, MakeEvent
+
+
+async def test_buyer_sees_how_to_pay_when_the_payment_was_created(
+    dealer: Dealer, make_event: MakeEvent
+) -> None:
+    dealer.place_order(OrderState.DRAFT, payment=None)
+
+    await dealer.handle_payment_event(make_event("payment.created"), "event-1")
+
+    payment = dealer.order.payment
+    assert payment is not None
+    assert (payment.status, payment.pix_code) == (PaymentState.PENDING, "000201")
+    assert dealer.heard.orders == [dealer.order.id]
+
+
+async def test_code_is_not_shown_when_the_order_was_cancelled_before(
+    dealer: Dealer, make_event: MakeEvent
+) -> None:
+    dealer.place_order(OrderState.CANCELLED, payment=None)
+
+    await dealer.handle_payment_event(make_event("payment.created"), "event-1")
+
+    assert dealer.order.payment is None
+    assert dealer.timeline[-1] == "payment.created"
+
+
+async def test_newer_attempt_is_shown_when_the_older_one_ends_after_it(
+    dealer: Dealer, make_event: MakeEvent
+) -> None:
+    dealer.place_order(OrderState.DRAFT)
+    await dealer.handle_payment_event(make_event("payment.rejected", "another_payment"), "event-1")
+
+    await dealer.handle_payment_event(make_event("payment.cancelled", "superseded"), "event-2")
+
+    assert dealer.order.payment is not None
+    assert dealer.order.payment.attempt == 2
+    assert dealer.order.status is OrderState.DRAFT
+
+
+async def test_payment_that_paid_is_shown_when_it_never_waited_for_the_buyer(
+    dealer: Dealer, make_event: MakeEvent
+) -> None:
+    dealer.place_order(OrderState.DRAFT, payment=None)
+
+    await dealer.handle_payment_event(make_event("payment.approved", "another_payment"), "event-1")
+
+    assert dealer.order.paid_by == "41-2"
+    assert dealer.order.payment is not None
+    assert (dealer.order.payment.payment_id, dealer.order.payment.payment_method) == ("41-2", None)
+
+
+async def test_sale_ends_with_its_reason_when_the_amount_is_wrong(
+    dealer: Dealer, make_event: MakeEvent
+) -> None:
+    dealer.place_order(OrderState.DRAFT)
+
+    await dealer.handle_payment_event(make_event("payment.approved", "amount_differs"), "event-1")
+
+    (event,) = map(unseal, dealer.store.state.outbox)
+    assert isinstance(event, SaleCancelled)
+    assert event.reason is CancelReason.AMOUNT_MISMATCH
+    assert dealer.timeline[-2:] == ["payment.approved", "sale.cancelled"]
+    assert dealer.order.paid_by is None
+
+
+async def test_person_is_called_when_a_refund_fails(dealer: Dealer, make_event: MakeEvent) -> None:
+    order = dealer.place_order(OrderState.REFUNDING)
+
+    await dealer.handle_payment_event(make_event("payment.refund_failed"), "event-1")
+
+    assert dealer.heard.alarms == [(Alarm.REFUND_FAILED, order.id)]
+
+
+async def test_order_is_flagged_when_it_is_charged_back(dealer: Dealer, make_event: MakeEvent) -> None:
+    dealer.place_order(OrderState.SOLD)
+
+    await dealer.handle_payment_event(make_event("payment.charged_back"), "event-1")
+
+    assert dealer.order.charged_back
+    assert dealer.heard.alarms[0][0] is Alarm.CHARGED_BACK
+
+
+async def test_event_takes_effect_once_when_delivered_twice(dealer: Dealer, make_event: MakeEvent) -> None:
+    dealer.place_order(OrderState.DRAFT)
+    await dealer.handle_payment_event(make_event("payment.approved"), "event-1")
+    sold = dealer.order
+
+    await dealer.handle_payment_event(make_event("payment.approved"), "event-1")
+
+    assert dealer.order == sold
+    assert dealer.published == ["sale.completed"]
+
+
+async def test_event_is_left_for_later_when_its_order_is_unknown(
+    dealer: Dealer, make_event: MakeEvent
+) -> None:
+    with pytest.raises(UnknownOrderError):
+        await dealer.handle_payment_event(make_event("payment.approved"), "event-1")
+
+    assert dealer.store.state.inbox == set()
+
+
+def in_envelope(event: PaymentEvent, dealer: Dealer) -> Envelope:
+    return seal(event, event_id="event-9", source="payment", time=dealer.now, sequence=1)
+
+
+async def test_cause_and_trace_are_passed_on_when_an_event_brings_another_about(
+    dealer: Dealer, make_event: MakeEvent
+) -> None:
+    dealer.place_order(OrderState.DRAFT)
+    handle = payment_event_handler(dealer.handle_payment_event)
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    envelope = in_envelope(make_event("payment.approved"), dealer)
+
+    await handle(
+        Envelope(
+            **{name: getattr(envelope, name) for name in envelope.__struct_fields__} | {"traceparent": parent}
+        )
+    )
+
+    (completed,) = dealer.store.state.outbox
+    assert completed.causation_id == "event-9"
+    assert completed.traceparent is not None
+    assert completed.traceparent[:36] == parent[:36] != completed.traceparent
+
+
+async def test_binding_ends_when_the_event_is_handled(dealer: Dealer, make_event: MakeEvent) -> None:
+    dealer.place_order(OrderState.DRAFT)
+    handle = payment_event_handler(dealer.handle_payment_event)
+    with bind_purchase(causation_id="outer"):
+        await handle(in_envelope(make_event("payment.created"), dealer))
+        await dealer.cancel()
+
+    (cancelled,) = dealer.store.state.outbox
+    assert cancelled.causation_id == "outer"
