@@ -1,4 +1,4 @@
-"""Measure everything, or what is named: `python -m bench [sale] [gateway] [pages]`.
+"""Measure everything, or what is named: `python -m bench [sale] [gateway] [pages] [latency]`.
 
 Writes `bench/results.json` and the table in `docs/performance.md`. Let nothing else run meanwhile.
 """
@@ -17,7 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import measure_gateway_sales, measure_sale_transaction, measure_vehicle_pages
+from bench import (
+    measure_gateway_sales,
+    measure_purchase_latency,
+    measure_sale_transaction,
+    measure_vehicle_pages,
+)
 from bench.measurement import Measurement
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +40,7 @@ BENCHES: dict[str, Callable[[], Awaitable[list[Measurement]]]] = {
     "sale": _sale,
     "gateway": measure_gateway_sales.measure,
     "pages": measure_vehicle_pages.measure,
+    "latency": measure_purchase_latency.measure,
 }
 
 

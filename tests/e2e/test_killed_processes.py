@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 import pytest
 
 from autodeal_devstack.demo.endings import ENDINGS
@@ -93,7 +94,7 @@ async def _insist(buyer: PublicClient, car: int, *, key: str) -> int:
     for _ in range(200):
         try:
             answer = await buyer.initialize_sale(car, key=key)
-        except OSError:
+        except (aiohttp.ClientError, OSError):
             answer = None
         if answer is not None and answer.status == 201:
             order_id: int = answer.body["order_id"]
