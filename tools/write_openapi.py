@@ -206,7 +206,7 @@ def _paths(operations: dict[tuple[str, str], Any]) -> dict[str, Any]:
     order: dict[tuple[str, str], int] = {}
     for place, route in enumerate(FORWARDED_ROUTES):
         order.setdefault(_shape(route.template, ""), place)
-    places = {path: order.get(_shape(path, ""), len(order) + 1) for path, _ in operations}
+    places = {path: order.get(_shape(path, ""), len(FORWARDED_ROUTES)) for path, _ in operations}
     paths: dict[str, Any] = {path: {} for path in sorted(places, key=lambda path: (places[path], path))}
     for (path, method), operation in operations.items():
         paths[path][method] = operation

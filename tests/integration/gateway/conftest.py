@@ -195,7 +195,8 @@ def make_settings(mint: TokenMint, session_vehicle: Upstream) -> SettingsMaker:
             "vehicle_url": session_vehicle.url,
             "payment_url": f"http://{nothing}",
             "webhook_secret": Secret(WEBHOOK_SECRET),
-            "upstream_timeout_seconds": 5.0,
+            "upstream_timeout_seconds": 600.0,
+            "stream_idle_seconds": 600.0,
             "webhook_timeout_seconds": 2.0,
             **changes,
         }

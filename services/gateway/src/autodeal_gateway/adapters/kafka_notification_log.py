@@ -91,6 +91,9 @@ class KafkaNotificationLog:
     async def close(self) -> None:
         """Disconnect; nothing that was acknowledged is pending any more."""
         if self._current is not None:
+            if not self._current.done():
+                self._current.cancel()
+                await asyncio.wait({self._current})
             self._discard(self._current)
         if self._leaving:
             _, late = await asyncio.wait(self._leaving, timeout=CLOSE_TIMEOUT_SECONDS)
