@@ -48,7 +48,7 @@ def vehicle_table() -> str:
     """Return the vehicle service's rows of the saga."""
     rows = [
         (
-            f"`{row.trigger}`" + (f" ({row.condition.replace('_', ' ')})" if row.condition else ""),
+            _trigger(row.trigger, row.condition),
             ", ".join(row.when) or "no order yet",
             row.then or "as it was",
             row.vehicle or "as it was",
@@ -64,7 +64,7 @@ def payment_table() -> str:
     """Return the payment service's rows of the saga."""
     rows = [
         (
-            f"`{row.trigger}`",
+            _trigger(row.trigger, row.condition),
             ", ".join(row.when) or "no payment yet",
             "any" if len(row.sale) == 4 else ", ".join(row.sale),  # noqa: PLR2004 - all four standings
             row.then or "as the provider answers",
@@ -77,6 +77,10 @@ def payment_table() -> str:
     return _table(("when", "payment is", "sale is", "payment becomes", "asks the provider", "says", ""), rows)
 
 
+def _trigger(trigger: str, condition: str) -> str:
+    return f"`{trigger}`" + (f" ({condition.replace('_', ' ')})" if condition else "")
+
+
 def settings_table(service: str) -> Callable[[], str]:
     """Return a writer of one service's settings."""
 
@@ -86,7 +90,7 @@ def settings_table(service: str) -> Callable[[], str]:
             (
                 f"`{field.env}`",
                 field.type,
-                "required" if field.default is None and field.required else f"`{field.default}`",
+                "required" if field.default is None else f"`{field.default}`" if field.default else "none",
                 field.doc,
             )
             for field in describe_settings(settings)
