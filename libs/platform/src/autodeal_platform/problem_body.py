@@ -49,6 +49,6 @@ def problem_headers(code: str, status: int) -> dict[str, str]:
     """Return the headers that a problem of this kind brings along."""
     if code in CHALLENGES:
         return {"www-authenticate": CHALLENGES[code]}
-    if status == 503:  # noqa: PLR2004  the status that asks to come back
+    if status in {429, 503}:  # The statuses that ask to come back.
         return {"retry-after": RETRY_AFTER_SECONDS}
     return {}
