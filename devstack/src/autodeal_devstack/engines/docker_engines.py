@@ -79,6 +79,8 @@ KAFKA = Image(
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
         "KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "1000",
+        "KAFKA_BROKER_SESSION_TIMEOUT_MS": "1500",
+        "KAFKA_BROKER_HEARTBEAT_INTERVAL_MS": "300",
     },
     probe=probe_kafka,
     address="127.0.0.1:{port}",
