@@ -186,8 +186,10 @@ def tick(world: World, number: int) -> Awaitable[object]:
     return world.service.run_due()
 
 
-def crash(world: World, _: int) -> None:
-    world.service.store.fail_next.append(StoreUnavailableError())
+def crash(world: World, number: int) -> None:
+    """Let the process die before or after its next commit."""
+    store = world.service.store
+    (store.fail_next if number % 2 == 0 else store.lose_next).append(StoreUnavailableError())
 
 
 def be_away(world: World, number: int) -> None:
@@ -261,6 +263,7 @@ async def come_to_rest(world: World) -> None:
     provider.refuse_refund = None
     provider.refund_status = RefundStatus.APPROVED
     world.service.store.fail_next.clear()
+    world.service.store.lose_next.clear()
     await deliver_everything(world)
     await world.service.run_due()
     world.service.now = max(world.service.now, BEGINNING + timedelta(minutes=MINUTES_TO_PAY))
@@ -316,7 +319,7 @@ def check_invariants(world: World) -> None:
     assert not service.store.deadlines
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     method=st.sampled_from([PaymentMethod.PIX, PaymentMethod.PIX, PaymentMethod.BOLETO, PaymentMethod.CARD]),
     acts=st.lists(st.tuples(st.sampled_from(WEIGHTED), st.integers(0, 999)), min_size=12, max_size=60),

@@ -34,8 +34,11 @@ class MemorySaleStore:
         self.deadlines: set[Deadline] = set()
         self.keys: dict[tuple[str, str], tuple[KeptAnswer, datetime]] = {}
         self.provider_ids: dict[str, tuple[int, int]] = {}
-        self.fail_next: list[Exception] = []
-        """Raised by the next saves, one each, before anything is written."""
+        self.fail_next: list[Exception | None] = []
+        """Raised by the next saves, one each, before anything is written; None lets one through."""
+        self.lose_next: list[Exception | None] = []
+        """The same after everything was written: the answer is lost."""
+        self.saves = 0
 
     async def load(self, order_id: int) -> Sale | None:
         """Return the sale."""
@@ -43,8 +46,8 @@ class MemorySaleStore:
 
     async def save(self, change: SaleChange) -> None:
         """Write all of the change or nothing."""
-        if self.fail_next:
-            raise self.fail_next.pop(0)
+        self.saves += 1
+        _raise_next(self.fail_next)
         self._check(change)
         after = change.after
         self._move_sale_deadline(change)
@@ -59,6 +62,7 @@ class MemorySaleStore:
         for payment in after.payments:
             if payment.provider_id is not None:
                 self.provider_ids[payment.provider_id] = (after.order_id, payment.attempt)
+        _raise_next(self.lose_next)
 
     def _check(self, change: SaleChange) -> None:
         if change.handled is not None and change.handled in self.inbox:
@@ -127,6 +131,12 @@ class MemorySaleStore:
         page = found[:limit]
         more = page[-1][0] if len(found) > limit else None
         return PaymentPage(payments=tuple(payment for _, payment in page), cursor=more)
+
+
+def _raise_next(faults: list[Exception | None]) -> None:
+    fault = faults.pop(0) if faults else None
+    if fault is not None:
+        raise fault
 
 
 def _rank(payment: Payment) -> str:
