@@ -15,6 +15,7 @@ from sqlalchemy import (
     Delete,
     FromClause,
     Insert,
+    Interval,
     MetaData,
     Select,
     bindparam,
@@ -149,7 +150,7 @@ async def claim_deadline(connection: AsyncConnection, kind: str, subject: str, d
 _PURGE_INBOX = text(
     "DELETE FROM inbox WHERE ctid = ANY (ARRAY("
     "SELECT ctid FROM inbox WHERE handled_at < clock_timestamp() - :age LIMIT :limit))"
-).bindparams(bindparam("limit", type_=BigInteger))
+).bindparams(bindparam("age", type_=Interval), bindparam("limit", type_=BigInteger))
 
 
 async def purge_inbox(connection: AsyncConnection, *, older_than: timedelta, limit: int = 5_000) -> int:

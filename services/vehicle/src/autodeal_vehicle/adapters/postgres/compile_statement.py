@@ -27,9 +27,9 @@ class CompiledStatement:
         assert isinstance(compiled, SQLCompiler)
         self.text = str(compiled)
         names = compiled.positiontup or ()
-        self._parameters = [(name, compiled.params[name]) for name in names]
+        self.parameters = [(name, compiled.params[name]) for name in names]
 
     async def fetch_row(self, connection: Connection, values: Mapping[str, Any]) -> asyncpg.Record | None:
         """Run the statement in a transaction of its own, and return its first row."""
-        arguments = [values.get(name, constant) for name, constant in self._parameters]
+        arguments = [values.get(name, constant) for name, constant in self.parameters]
         return await connection.fetchrow(self.text, *arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, bindparam, text
+from sqlalchemy import BigInteger, Interval, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from autodeal_contracts.topics import INBOX_RETENTION_MS
@@ -14,7 +14,7 @@ BATCH = 5_000
 _PURGE_ANSWERS = text(
     "DELETE FROM idempotency_answer WHERE ctid = ANY (ARRAY("
     "SELECT ctid FROM idempotency_answer WHERE created_at < clock_timestamp() - :age LIMIT :limit))"
-).bindparams(bindparam("limit", type_=BigInteger))
+).bindparams(bindparam("age", type_=Interval), bindparam("limit", type_=BigInteger))
 
 
 async def purge_once(engine: AsyncEngine, answer_retention: timedelta) -> int:

@@ -78,8 +78,8 @@ class PostgresShowroom:
 
 def select_for_sale(wanted: VehicleFilter, page: PageRequest) -> Select[Any]:
     """Return the statement of a page of vehicles for sale; brands are looked up for the rows shown only."""
-    has_year = wanted.year_min is not None or wanted.year_max is not None
-    if has_year and not any((wanted.brand, wanted.model, wanted.color)):
+    fixes_nothing = not any((wanted.brand, wanted.model, wanted.color))
+    if fixes_nothing and wanted.year_min != wanted.year_max:
         shown = _walk_year_by_year(wanted, page).subquery("shown")
     else:
         shown = _walk(select(VEHICLE), wanted, page).where(*_year_conditions(wanted)).subquery("shown")
@@ -139,6 +139,8 @@ def _name_conditions(wanted: VehicleFilter) -> list[ColumnElement[bool]]:
 
 def _year_conditions(wanted: VehicleFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
+    if wanted.year_min is not None and wanted.year_min == wanted.year_max:
+        return [VEHICLE.c.year == wanted.year_min]
     if wanted.year_min is not None:
         conditions.append(VEHICLE.c.year >= wanted.year_min)
     if wanted.year_max is not None:
