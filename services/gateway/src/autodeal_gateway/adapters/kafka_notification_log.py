@@ -1,7 +1,7 @@
 """Notifications, kept in Kafka: acknowledged by every replica in sync before anybody is told 200.
 
 A producer that met an error is thrown away and the next notification makes a new one: an idempotent
-producer can stay broken for good after an outage (aiokafka issue 1017). What it still held is not
+producer can stay broken for good after an outage (aio-libs/aiokafka#1017). What it still held is not
 lost, because the provider was not told 200 and sends it again; if it gets through after all, the
 same notification comes twice under one event id and the inbox drops the second.
 """

@@ -99,22 +99,28 @@ def webhook_route(
             request_id=request.headers.get("x-request-id"),
             signature=signature,
         )
-        try:
-            acceptance = await accept_notification(
-                log,
-                webhook,
-                secrets=limits.secrets,
-                now=now(),
-                random_id=uuid4().hex,
-                traceparent=current_traceparent(),
-            )
-        except Exception as error:
-            WEBHOOKS.labels(getattr(error, "code", "failed")).inc()
-            raise
-        WEBHOOKS.labels(acceptance.value).inc()
-        return WebhookAnswer(status=acceptance.value)
+        return await _accept(log, webhook, limits.secrets, now())
 
     return receive_notification
+
+
+async def _accept(
+    log: NotificationLog, webhook: Webhook, secrets: tuple[bytes, ...], now: datetime
+) -> WebhookAnswer:
+    try:
+        acceptance = await accept_notification(
+            log,
+            webhook,
+            secrets=secrets,
+            now=now,
+            random_id=uuid4().hex,
+            traceparent=current_traceparent(),
+        )
+    except Exception as error:
+        WEBHOOKS.labels(getattr(error, "code", "failed")).inc()
+        raise
+    WEBHOOKS.labels(acceptance.value).inc()
+    return WebhookAnswer(status=acceptance.value)
 
 
 async def _read_body(request: Request[Any, Any, Any], limit_bytes: int) -> bytes:
