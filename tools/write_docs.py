@@ -91,7 +91,7 @@ def settings_table(service: str) -> Callable[[], str]:
                 f"`{field.env}`",
                 field.type,
                 "required" if field.default is None else f"`{field.default}`" if field.default else "none",
-                field.doc,
+                " ".join(field.doc.split()),
             )
             for field in describe_settings(settings)
         ]
