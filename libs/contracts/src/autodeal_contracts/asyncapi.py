@@ -36,7 +36,7 @@ _HEADERS = {
         "ce_time": {"type": "string", "format": "date-time"},
         "ce_sequence": {
             "type": "string",
-            "description": "The aggregate's own count of its events.",
+            "description": "The aggregate's count of its events.",
         },
         "ce_correlationid": {"type": "string", "description": "The order of the purchase."},
         "ce_causationid": {"type": "string", "description": "The event that was being handled."},
@@ -53,7 +53,7 @@ def asyncapi_document() -> dict[str, Any]:
         "info": {
             "title": "AutoDeal events",
             "version": "1",
-            "description": "CloudEvents 1.0 in Kafka binary mode. No personal data and no token in any event.",
+            "description": "CloudEvents 1.0 in Kafka binary mode. No personal data or token in any event.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
