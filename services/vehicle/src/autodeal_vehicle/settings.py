@@ -44,7 +44,7 @@ class Settings(HttpSettings, CognitoSettings, KafkaSettings, DatabaseSettings):
     """How many bank working days a buyer has to pay a boleto."""
     outbox_shards: int = 64
     """Shards of the outbox; the same in every process, and changed only while the outbox is empty."""
-    order_stream_look_again_seconds: float = 2.0
+    order_stream_look_again_seconds: float = 5.0
     """How often a live timeline looks for itself, should a notification be lost."""
     order_stream_heartbeat_seconds: float = 15.0
     """How long a live timeline may be silent before it sends a sign of life."""

@@ -32,7 +32,7 @@ from autodeal_vehicle.adapters.postgres.read_rows import (
     vehicle_columns,
     vehicle_values,
 )
-from autodeal_vehicle.adapters.postgres.sale_desk import SALE_DEADLINE
+from autodeal_vehicle.adapters.postgres.sale_statements import SALE_DEADLINE
 from autodeal_vehicle.adapters.postgres.tables import (
     IDEMPOTENCY_ANSWER,
     IS_CLAIMING,
