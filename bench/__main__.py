@@ -11,7 +11,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ async def _sale() -> list[Measurement]:
     return [await measure_sale_transaction.measure()]
 
 
-BENCHES: dict[str, Callable[[], Awaitable[list[Measurement]]]] = {
+BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Measurement]]]] = {
     "sale": _sale,
     "gateway": measure_gateway_sales.measure,
     "pages": measure_vehicle_pages.measure,

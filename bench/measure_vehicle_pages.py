@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import asyncpg
+from yarl import URL
 
 from autodeal_devstack.processes import Keeper, await_ready, find_port
 from autodeal_devstack.processes.python_command import python_command
@@ -95,7 +96,7 @@ async def _last_page(http: aiohttp.ClientSession, base: str, url: str, query: di
             following = reply.links.get("next")
         if following is None:
             return f"{base}/vehicles?{urlencode({**query, 'limit': '20', 'cursor': cursor})}"
-        cursor = following["url"].query["cursor"]
+        cursor = URL(following["url"]).query["cursor"]
         link = str(following["url"])
 
 

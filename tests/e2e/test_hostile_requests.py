@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from autodeal_devstack.demo.stage import Stage
+from autodeal_devstack.demo.stage import Purchase, Stage
 from autodeal_devstack.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -147,11 +147,9 @@ async def test_same_answer_comes_back_when_payment_is_asked_for_twice(stage: Sta
     order = (await stage.buyer.initialize_sale(vehicle_id)).expect(201)
     body = {"order_id": order["order_id"], "payment_method": "pix"}
     headers = {"idempotency-key": uuid.uuid4().hex}
-    for _ in range(100):
-        first = await stage.buyer.call("POST", "/payment", body, headers=headers)
-        if first.status != 409:
-            break
-        await asyncio.sleep(0.05)
+    purchase = Purchase(stage, stage.buyer, order["order_id"], vehicle_id)
+    await purchase.wait_for_instructions()
+    first = await stage.buyer.call("POST", "/payment", body, headers=headers)
     first.expect(201)
     again = await stage.buyer.call("POST", "/payment", body, headers=headers)
     assert (again.status, again.body) == (first.status, first.body)
