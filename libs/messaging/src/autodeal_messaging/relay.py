@@ -58,7 +58,10 @@ class Relay:
         """Relay until told to stop; then finish what is in flight within the drain time-out."""
         stopping = asyncio.create_task(stop.wait())
         stopping.add_done_callback(lambda _: self._nudge.wake())
-        backoff = Backoff(first_seconds=0.2, maximum_seconds=5.0)
+        backoff = Backoff(
+            first_seconds=self._limits.retry_first_seconds,
+            maximum_seconds=self._limits.retry_maximum_seconds,
+        )
         try:
             while not stop.is_set():
                 try:

@@ -34,6 +34,9 @@ class RelayLimits:
     poll_maximum_seconds: float = 0.4
     acknowledge_timeout_seconds: float = 30.0
     drain_timeout_seconds: float = 10.0
+    retry_first_seconds: float = 0.2
+    """The pause after a failure, of Kafka's or the store's; it doubles while nothing gets through."""
+    retry_maximum_seconds: float = 5.0
 
 
 class RelayRound:
