@@ -64,7 +64,7 @@ class ChoosePayment:
         self._advance = advance
         self._budget_seconds = budget_seconds
         self._pause = pause
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[Sale | None]] = set()
 
     async def __call__(self, command: ChoosePaymentCommand) -> PaymentView:
         """Return the payment as it is when the provider has answered, or the budget is spent.
@@ -89,7 +89,7 @@ class ChoosePayment:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
             await asyncio.wait({task}, timeout=self._budget_seconds)
-            return await self._answer(command, attempt)
+            return await self._answer(command, attempt, task.result() if task.done() else None)
 
     async def drain(self, timeout_seconds: float) -> None:
         """Let what runs in the background finish; what does not is taken up by the janitor."""
@@ -123,12 +123,15 @@ class ChoosePayment:
         sale = await self._changer.change(command.order_id, decide, loaded=loaded)
         return sale, sale.payments[-1].attempt
 
-    async def _bring_about(self, sale: Sale, card: CardSubmission | None) -> None:
-        """Go on with the sale; whoever holds a card's token stays until it was submitted."""
+    async def _bring_about(self, sale: Sale, card: CardSubmission | None) -> Sale | None:
+        """Go on with the sale; whoever holds a card's token stays until it was submitted.
+
+        Return the sale as it is then; None when something failed.
+        """
         try:
             after = await self._advance(sale.order_id, loaded=sale, card=card)
             if card is None:
-                return
+                return after
             rests = int(self._budget_seconds / CARD_PAUSE_SECONDS)
             while rests > 0 and after is not None and _waits(after, card):
                 await self._pause(CARD_PAUSE_SECONDS)
@@ -137,13 +140,15 @@ class ChoosePayment:
             if after is not None and _waits(after, card):
                 gone = CardGone(card.attempt)
                 give_up = of_existing(lambda latest, moment: absorb(latest, gone, moment))
-                await self._changer.change(sale.order_id, give_up)
+                after = await self._changer.change(sale.order_id, give_up)
         except Exception:
             log.warning("payment.left_to_janitor", order_id=sale.order_id, exc_info=True)
+            return None
+        return after
 
-    async def _answer(self, command: ChoosePaymentCommand, attempt: int) -> PaymentView:
+    async def _answer(self, command: ChoosePaymentCommand, attempt: int, latest: Sale | None) -> PaymentView:
         """Return the stored answer, or store what can be said now."""
-        sale = await self._store.load(command.order_id)
+        sale = latest or await self._store.load(command.order_id)
         if sale is None:
             raise LookupError("a sale vanished")  # Sales are never deleted.
         if command.key is None:
