@@ -16,6 +16,8 @@ from autodeal_devstack.processes import ProcessFailedError
 
 DEFAULT_PORT = 8080
 DEFAULT_VEHICLES = 300
+INTERRUPTED = 130
+"""What shells expect of a command that Ctrl-C ended."""
 
 
 def with_engines(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,7 +39,7 @@ def autodeal() -> None:
     """Run the whole platform on this machine."""
 
 
-@autodeal.command()
+@autodeal.command(short_help="Start everything.")
 @with_engines
 @click.option("--detach", is_flag=True, help="Come back once everything runs; `autodeal down` stops it.")
 @click.option("--port", default=DEFAULT_PORT, show_default=True, help="The gateway's port, if it is free.")
@@ -58,7 +60,7 @@ def down() -> None:
     sys.exit(run_down())
 
 
-@autodeal.command()
+@autodeal.command(short_help="Show every process.")
 def status() -> None:
     """Show every process; the exit code is 1 when one of them is down."""
     from autodeal_devstack.cli.show_status import show_status
@@ -66,7 +68,7 @@ def status() -> None:
     sys.exit(show_status())
 
 
-@autodeal.command()
+@autodeal.command(short_help="Play purchases to each of their endings.")
 @with_engines
 def demo(choice: str) -> None:
     """Play purchases to each of their endings on a platform of its own, and check every invariant."""
@@ -75,7 +77,7 @@ def demo(choice: str) -> None:
     sys.exit(run_demo(EngineChoice(choice)))
 
 
-@autodeal.command()
+@autodeal.command(short_help="Print an access token.")
 @click.option("--group", type=click.Choice(["Admin", "Buyer"]), default="Buyer", show_default=True)
 @click.option("--user", "number", type=click.IntRange(min=0), default=0, help="Which of the group's people.")
 def token(group: str, number: int) -> None:
@@ -85,7 +87,7 @@ def token(group: str, number: int) -> None:
     print_token(group, number)
 
 
-@autodeal.command()
+@autodeal.command(short_help="Print what the processes wrote.")
 @click.argument("name", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on as the logs grow.")
 @click.option(
@@ -102,9 +104,12 @@ def main() -> None:
     """Run the command line; what is known to go wrong is told plainly, not as a traceback."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
-        autodeal(prog_name="autodeal")
+        autodeal.main(prog_name="autodeal", standalone_mode=False)
     except (EngineError, ProcessFailedError, NotRunningError) as error:
         click.echo(f"autodeal: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
