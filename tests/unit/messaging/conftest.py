@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
 from aiokafka.errors import KafkaTimeoutError
 
 from autodeal_contracts.envelope import Envelope
@@ -34,6 +36,14 @@ def make_event(key: str, sequence: int, *, topic: str = TOPIC) -> Envelope:
 @pytest.fixture
 def event() -> Callable[..., Envelope]:
     return make_event
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs() -> Iterator[None]:
+    """Drawing tracebacks nobody reads takes longer than all the tests."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 class FakeBatch:
