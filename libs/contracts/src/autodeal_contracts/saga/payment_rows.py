@@ -1,0 +1,228 @@
+"""The payment service's half of the saga."""
+
+from __future__ import annotations
+
+from autodeal_contracts.saga.reactions import PaymentReaction
+from autodeal_contracts.saga.states import PaymentState, SaleStanding
+
+_UNSETTLED = (PaymentState.REQUESTED, PaymentState.UNKNOWN, PaymentState.PENDING)
+_ENDED = (PaymentState.REJECTED, PaymentState.EXPIRED, PaymentState.CANCELLED)
+_CLOSED = (SaleStanding.COMPLETED, SaleStanding.CANCELLED, SaleStanding.REFUND_REQUESTED)
+
+PAYMENT_SAGA: tuple[PaymentReaction, ...] = (
+    PaymentReaction(
+        trigger="sale.initialized",
+        when=(),
+        then=PaymentState.REQUESTED,
+        sale=(SaleStanding.OPEN,),
+        calls="create",
+        note="the intent is stored before the provider is called, with a stable key",
+    ),
+    PaymentReaction(
+        trigger="buyer.choose_payment",
+        when=(),
+        then=PaymentState.REQUESTED,
+        sale=(SaleStanding.OPEN,),
+        calls="create",
+        note="an earlier payment that still waits is called off first",
+    ),
+    PaymentReaction(
+        trigger="provider.timed_out",
+        when=(PaymentState.REQUESTED,),
+        then=PaymentState.UNKNOWN,
+        calls="find, then create with the same key",
+    ),
+    PaymentReaction(
+        trigger="provider.pending",
+        when=(PaymentState.REQUESTED, PaymentState.UNKNOWN),
+        then=PaymentState.PENDING,
+        emits=("payment.created",),
+    ),
+    PaymentReaction(
+        trigger="provider.approved",
+        when=(*_UNSETTLED, *_ENDED),
+        then=PaymentState.APPROVED,
+        sale=(SaleStanding.OPEN,),
+        emits=("payment.approved",),
+        condition="it_counts",
+        note="the other payments of the order that still wait are called off",
+    ),
+    PaymentReaction(
+        trigger="provider.approved",
+        when=(*_UNSETTLED, *_ENDED),
+        then=PaymentState.REFUNDING,
+        sale=(SaleStanding.OPEN,),
+        calls="refund",
+        emits=("payment.approved",),
+        condition="paid_already",
+        note="one payment counts; the money of a second goes back",
+    ),
+    PaymentReaction(
+        trigger="provider.approved",
+        when=(*_UNSETTLED, *_ENDED),
+        then=PaymentState.REFUNDING,
+        sale=(SaleStanding.OPEN,),
+        calls="refund",
+        emits=("payment.approved",),
+        condition="amount_differs",
+        note="a wrong amount never buys a car: the money goes back",
+    ),
+    PaymentReaction(
+        trigger="provider.approved",
+        when=(*_UNSETTLED, *_ENDED),
+        then=PaymentState.REFUNDING,
+        sale=_CLOSED,
+        calls="refund",
+        emits=("payment.approved",),
+        note="approved + sale cancelled: the money goes back, whichever came first",
+    ),
+    PaymentReaction(
+        trigger="provider.rejected",
+        when=_UNSETTLED,
+        then=PaymentState.REJECTED,
+        emits=("payment.rejected",),
+    ),
+    PaymentReaction(
+        trigger="provider.expired",
+        when=_UNSETTLED,
+        then=PaymentState.EXPIRED,
+        emits=("payment.expired",),
+    ),
+    PaymentReaction(
+        trigger="provider.cancelled",
+        when=_UNSETTLED,
+        then=PaymentState.CANCELLED,
+        emits=("payment.cancelled",),
+    ),
+    PaymentReaction(
+        trigger="provider.not_found",
+        when=(PaymentState.UNKNOWN,),
+        then=None,
+        sale=(SaleStanding.OPEN,),
+        calls="create",
+        condition="still_wanted",
+        note="with the same key, so that a call that took effect after all is not doubled",
+    ),
+    PaymentReaction(
+        trigger="provider.not_found",
+        when=_UNSETTLED,
+        then=PaymentState.CANCELLED,
+        sale=_CLOSED,
+        emits=("payment.cancelled",),
+        note="looked up once more later, in case a call took effect late",
+    ),
+    PaymentReaction(
+        trigger="provider.not_found",
+        when=_UNSETTLED,
+        then=PaymentState.CANCELLED,
+        sale=(SaleStanding.OPEN,),
+        emits=("payment.cancelled",),
+        condition="superseded",
+    ),
+    PaymentReaction(
+        trigger="provider.not_found",
+        when=_UNSETTLED,
+        then=PaymentState.EXPIRED,
+        sale=(SaleStanding.OPEN,),
+        emits=("payment.expired",),
+        condition="past_deadline",
+    ),
+    PaymentReaction(
+        trigger="provider.not_found",
+        when=(PaymentState.REQUESTED, PaymentState.UNKNOWN),
+        then=PaymentState.REJECTED,
+        sale=(SaleStanding.OPEN,),
+        emits=("payment.rejected",),
+        condition="card_gone",
+        note="a card's token is kept nowhere, so it cannot be submitted again",
+    ),
+    PaymentReaction(
+        trigger="clock.card_gone",
+        when=(PaymentState.REQUESTED,),
+        then=PaymentState.REJECTED,
+        emits=("payment.rejected",),
+        note="whoever held the card's token never submitted it",
+    ),
+    PaymentReaction(
+        trigger="sale.cancelled",
+        when=(PaymentState.REQUESTED,),
+        then=PaymentState.CANCELLED,
+        sale=(SaleStanding.OPEN,),
+        emits=("payment.cancelled",),
+        note="no payment at the provider yet: never create one; looked up once later, all the same",
+    ),
+    PaymentReaction(
+        trigger="sale.cancelled",
+        when=(PaymentState.UNKNOWN, PaymentState.PENDING),
+        then=None,
+        sale=(SaleStanding.OPEN,),
+        calls="cancel",
+        note="the answer decides: cancelled, or already approved and then refunded",
+    ),
+    PaymentReaction(
+        trigger="sale.cancelled",
+        when=(PaymentState.APPROVED,),
+        then=PaymentState.REFUNDING,
+        sale=(SaleStanding.OPEN,),
+        calls="refund",
+    ),
+    PaymentReaction(
+        trigger="sale.completed",
+        when=(PaymentState.APPROVED,),
+        then=None,
+        sale=(SaleStanding.OPEN,),
+    ),
+    PaymentReaction(
+        trigger="sale.refund_requested",
+        when=(PaymentState.APPROVED, PaymentState.REFUND_FAILED),
+        then=PaymentState.REFUNDING,
+        calls="refund",
+    ),
+    PaymentReaction(
+        trigger="provider.refunded",
+        when=(PaymentState.APPROVED, PaymentState.REFUNDING, PaymentState.REFUND_FAILED),
+        then=PaymentState.REFUNDED,
+        emits=("payment.refunded",),
+    ),
+    PaymentReaction(
+        trigger="provider.refunded",
+        when=(*_UNSETTLED, *_ENDED),
+        then=PaymentState.REFUNDED,
+        emits=("payment.approved", "payment.refunded"),
+        note="the approval was missed; the ledger has both",
+    ),
+    PaymentReaction(
+        trigger="provider.not_found",
+        when=(PaymentState.REFUNDING,),
+        then=PaymentState.REFUND_FAILED,
+        emits=("payment.refund_failed",),
+    ),
+    PaymentReaction(
+        trigger="provider.refund_refused",
+        when=(PaymentState.REFUNDING,),
+        then=PaymentState.REFUND_FAILED,
+        emits=("payment.refund_failed",),
+        note="tried again with the same key, then a person",
+    ),
+    PaymentReaction(
+        trigger="clock.refund_retry_due",
+        when=(PaymentState.REFUND_FAILED,),
+        then=PaymentState.REFUNDING,
+        calls="refund",
+    ),
+    PaymentReaction(
+        trigger="provider.charged_back",
+        when=(PaymentState.APPROVED, PaymentState.REFUNDING, PaymentState.REFUND_FAILED),
+        then=PaymentState.CHARGED_BACK,
+        emits=("payment.charged_back",),
+    ),
+    PaymentReaction(
+        trigger="provider.charged_back",
+        when=(*_UNSETTLED, *_ENDED),
+        then=PaymentState.CHARGED_BACK,
+        emits=("payment.approved", "payment.charged_back"),
+        note="the approval was missed; the ledger has both",
+    ),
+)
+"""What the payment service does. `provider.*` is what the provider *was asked and answered*, prompted
+by its own reply, a notification, or the janitor; a notification itself is never believed."""
