@@ -84,7 +84,9 @@ async def test_records_come_in_order_of_commit_when_keys_are_mixed(
     }
 
 
-async def test_a_record_comes_back_as_it_was_written(outbox: OutboxUnderTest, open_store: OpenStore) -> None:
+async def test_a_record_is_as_it_was_written_when_it_is_read(
+    outbox: OutboxUnderTest, open_store: OpenStore
+) -> None:
     written = event("ä key", 7, data=b"\x00\xff not text", cause="cause-1")
     await outbox.commit(written)
     (record,) = await read(await the_only_one(open_store))
@@ -233,7 +235,7 @@ async def test_a_surplus_shard_is_kept_from_others_when_records_are_in_flight(
     assert not first.held & second.held
 
 
-async def test_a_relay_that_was_given_nothing_reads_nothing(
+async def test_nothing_is_read_when_a_relay_holds_no_shard(
     outbox: OutboxUnderTest, open_store: OpenStore
 ) -> None:
     await outbox.commit(event("a", 1))

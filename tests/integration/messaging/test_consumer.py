@@ -207,7 +207,7 @@ async def test_other_keys_go_on_when_more_keys_fail_than_may_run_at_once(
     assert not {f"key-{number}" for number in range(10)} & effects.by_key.keys()
 
 
-async def test_a_record_that_cannot_be_decoded_holds_its_key_and_is_not_skipped(
+async def test_a_record_holds_its_key_and_is_not_skipped_when_it_cannot_be_decoded(
     *,
     topic: EventTopic,
     group: str,

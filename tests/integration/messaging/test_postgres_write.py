@@ -81,7 +81,7 @@ async def test_ids_ascend_in_order_of_commit_when_writers_of_one_key_race(
     assert [drawn[version] for version in range(1, 61)] == sorted(drawn.values())
 
 
-async def test_an_effect_can_be_folded_behind_the_inbox(orders: AsyncEngine) -> None:
+async def test_an_effect_happens_once_when_it_is_folded_behind_the_inbox(orders: AsyncEngine) -> None:
     async def handle() -> int:
         claimed = inbox_insert("vehicle", "event-1").cte("claimed")
         effect = (
@@ -172,7 +172,9 @@ async def test_the_relays_read_walks_the_index_when_a_backlog_is_large(
         await store.close()
 
 
-async def test_events_of_one_call_keep_their_order(postgres_engine: AsyncEngine, topic: Any) -> None:
+async def test_events_keep_their_order_when_written_by_one_call(
+    postgres_engine: AsyncEngine, topic: Any
+) -> None:
     metadata = MetaData()
     outbox = define_outbox(metadata)
     async with postgres_engine.begin() as connection:

@@ -29,7 +29,7 @@ def test_fewer_and_fewer_failures_are_logged_when_they_go_on() -> None:
     assert [failures for failures in range(1, 40) if worth_logging(failures)] == [1, 2, 4, 8, 16, 32]
 
 
-async def test_waiting_tells_whether_the_event_came() -> None:
+async def test_waiting_tells_of_the_event_when_it_came() -> None:
     event = asyncio.Event()
     assert not await wait_for_event(event, 0.001)
     event.set()

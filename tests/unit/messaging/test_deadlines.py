@@ -104,7 +104,9 @@ async def test_a_new_deadline_is_seen_when_nobody_rings(
         await until(lambda: handler.settled)
 
 
-async def test_a_failing_deadline_is_tried_again_and_holds_up_no_other(store: MemoryDeadlineStore) -> None:
+async def test_a_deadline_is_tried_again_and_holds_up_no_other_when_it_fails(
+    store: MemoryDeadlineStore,
+) -> None:
     handler = Settling(store)
     handler.failures = {"bad": 2}
     store.schedule("sale", "bad", seconds_from_now(-10))
@@ -130,7 +132,9 @@ async def test_others_are_reached_when_more_fail_than_one_read_returns(
         await until(lambda: "good" in handler.settled)
 
 
-async def test_a_deadline_in_other_hands_is_not_handled_in_a_hot_loop(store: MemoryDeadlineStore) -> None:
+async def test_a_deadline_is_not_handled_in_a_hot_loop_when_it_is_in_other_hands(
+    store: MemoryDeadlineStore,
+) -> None:
     calls = 0
 
     async def leave_it(_kind: str, _subject: str, _due_at: datetime) -> None:
@@ -143,7 +147,7 @@ async def test_a_deadline_in_other_hands_is_not_handled_in_a_hot_loop(store: Mem
     assert calls == 1
 
 
-async def test_no_more_run_at_once_than_allowed(store: MemoryDeadlineStore) -> None:
+async def test_no_more_run_at_once_than_allowed_when_many_are_due(store: MemoryDeadlineStore) -> None:
     running_now = most = 0
 
     async def handle(kind: str, subject: str, due_at: datetime) -> None:
@@ -195,7 +199,7 @@ async def test_work_goes_on_when_the_store_could_not_be_read(store: MemoryDeadli
         await until(lambda: handler.settled)
 
 
-async def test_a_moved_deadline_is_handled_at_its_new_time(store: MemoryDeadlineStore) -> None:
+async def test_a_deadline_is_handled_at_its_new_time_when_it_was_moved(store: MemoryDeadlineStore) -> None:
     handler = Settling(store)
     store.schedule("sale", "1", seconds_from_now(0.02))
     async with running(store, handler.handle):

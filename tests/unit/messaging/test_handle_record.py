@@ -120,7 +120,7 @@ async def test_a_failing_record_leaves_its_slot_to_others_when_it_rests(
     assert not await resting
 
 
-async def test_a_record_without_its_headers_is_not_skipped(event: Event) -> None:
+async def test_a_record_is_not_skipped_when_its_headers_are_missing(event: Event) -> None:
     handler = Failing(0, RuntimeError())
     sent = event("key", 1)
     retried = RETRIED.labels("undecodable", sent.topic, "MalformedEnvelopeError")

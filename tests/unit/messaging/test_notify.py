@@ -85,7 +85,7 @@ async def test_memory_is_bounded_when_the_server_is_away() -> None:
     assert len(notifier._pending) == PENDING_LIMIT
 
 
-async def test_a_payload_that_postgres_would_refuse_is_dropped() -> None:
+async def test_a_payload_is_dropped_when_postgres_would_refuse_it() -> None:
     notifier = PostgresNotifier(FakeServer().connect)
     notifier.ring("x" * 8_000)
     assert not notifier._pending

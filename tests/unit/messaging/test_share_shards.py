@@ -51,6 +51,6 @@ def test_shares_even_out_when_members_come_and_go(shards: int, first_count: int,
         assert max(counts) - min(counts) <= 1
 
 
-def test_the_shard_of_a_key_never_changes() -> None:
+def test_the_shard_of_a_key_is_the_same_when_the_release_changes() -> None:
     """Rows written by the last release are read by this one."""
     assert [shard_of(key, 64) for key in ("1", "42", "10001", "ä")] == [55, 8, 19, 3]

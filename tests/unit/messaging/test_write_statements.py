@@ -25,7 +25,7 @@ def item_of(element: Any) -> Any:
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
-def test_the_outbox_row_holds_the_whole_event(event: Event) -> None:
+def test_the_outbox_row_holds_the_whole_event_when_written(event: Event) -> None:
     sent = event("10001", 3)
     values = outbox_values(sent, 64)
     assert decode_headers(values["headers"]) == sent.headers()
@@ -43,7 +43,7 @@ def test_the_outbox_insert_selects_from_the_change_when_it_is_folded(event: Even
     assert statement.rstrip().endswith("FROM changed")
 
 
-def test_outbox_items_of_a_key_sort_by_sequence(event: Event) -> None:
+def test_outbox_items_sort_by_sequence_when_they_share_a_key(event: Event) -> None:
     keys = [
         item_of(outbox_put("table", event("1", sequence), 8))["sk"]["S"]
         for sequence in (1, 2, 9, 10, 11, 100, 1_000_000)
@@ -58,12 +58,12 @@ def test_outbox_items_of_two_topics_differ_when_key_and_sequence_are_the_same(ev
     assert first["sk"] != second["sk"]
 
 
-def test_the_inbox_item_expires_after_its_retention() -> None:
+def test_the_inbox_item_expires_when_its_retention_is_over() -> None:
     item = item_of(inbox_put("table", "payment", "event-1", now=NOON, retention=timedelta(days=14)))
     assert item["expires_at"]["N"] == str(int(NOON.timestamp()) + 14 * 24 * 3600)
 
 
-def test_times_sort_as_text_whatever_their_zone_and_precision() -> None:
+def test_times_sort_as_text_when_zones_and_precisions_differ() -> None:
     sao_paulo = timezone(timedelta(hours=-3))
     times = [
         NOON,
