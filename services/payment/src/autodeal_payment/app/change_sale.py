@@ -66,12 +66,14 @@ class SaleChanger:
         decide: Decision,
         *,
         loaded: Sale | None = None,
+        presumed_new: bool = False,
         handled: str | None = None,
         answer_now: int | None = None,
     ) -> Sale:
         """Commit what is decided and return the sale as it is then.
 
-        `loaded` spares the first read. `answer_now` is an attempt whose buyer is answered whatever has
+        `loaded` spares the first read, and so does `presumed_new` for a sale that is probably not there
+        yet; the commit finds out. `answer_now` is an attempt whose buyer is answered whatever has
         become of it; the others are answered when their payment was heard of.
 
         Raises AlreadyHandledError, KeyTakenError, what `decide` raises, and VersionConflictError when
@@ -79,7 +81,7 @@ class SaleChanger:
         """
         before = loaded
         for _ in range(CONFLICT_LIMIT):
-            if before is None:
+            if before is None and not presumed_new:
                 before = await self._store.load(order_id)
             moment = self.moment()
             outcome = decide(before, moment)
@@ -87,7 +89,7 @@ class SaleChanger:
                 return await self._commit(before, outcome, moment, handled, answer_now)
             except VersionConflictError:
                 metrics.CONFLICTS.inc()
-                before = None
+                before, presumed_new = None, False
         raise VersionConflictError(f"order {order_id} keeps changing")
 
     async def _commit(

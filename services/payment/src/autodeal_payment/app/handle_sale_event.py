@@ -37,7 +37,12 @@ class HandleSaleEvent:
         """Handle an event; one that comes again only makes sure that its sale goes on."""
         sale: Sale | None = None
         try:
-            sale = await self._changer.change(event.order_id, partial(decide, event), handled=event_id)
+            sale = await self._changer.change(
+                event.order_id,
+                partial(decide, event),
+                presumed_new=isinstance(event, SaleInitialized),
+                handled=event_id,
+            )
         except AlreadyHandledError:
             sale = None
         await self._advance(event.order_id, loaded=sale)
