@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import structlog
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from autodeal_contracts.envelope import Envelope
 
@@ -73,6 +73,7 @@ class FakeKafka:
         self.sending: defaultdict[int, int] = defaultdict(int)
         self.starts = 0
         self.reachable = True
+        self.missing_topics: set[str] = set()
         self.treat: Callable[[int, list[tuple[str, int]]], Awaitable[str]] = self.accept
 
     async def accept(self, _partition: int, _ids: list[tuple[str, int]]) -> str:
@@ -107,7 +108,9 @@ class FakeProducer:
     async def stop(self) -> None:
         pass
 
-    async def partitions_for(self, _topic: str) -> set[int]:
+    async def partitions_for(self, topic: str) -> set[int]:
+        if topic in self._kafka.missing_topics:
+            raise UnknownTopicOrPartitionError
         return set(range(self._kafka.partitions))
 
     def create_batch(self) -> FakeBatch:

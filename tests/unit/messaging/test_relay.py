@@ -192,6 +192,18 @@ async def test_events_wait_when_kafka_cannot_be_reached(
     assert kafka.first_copies() == {"key": [1]}
 
 
+async def test_other_topics_go_on_when_one_does_not_exist(
+    outbox: MemoryOutbox, kafka: Any, event: Event
+) -> None:
+    kafka.missing_topics = {"missing.v1"}
+    outbox.add(event(f"key-{number}", 1, topic="missing.v1") for number in range(5))
+    async with running(make_relay(outbox, "relay")):
+        add(outbox, event, keys=3, events=5)
+        await until(lambda: len(outbox.records) == 5)
+        kafka.missing_topics.clear()
+        await until(lambda: not outbox.records)
+
+
 async def test_what_is_sent_is_finished_and_deleted_when_told_to_stop(
     outbox: MemoryOutbox, kafka: Any, event: Event
 ) -> None:

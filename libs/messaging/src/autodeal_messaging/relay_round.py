@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from autodeal_messaging.metrics import RELAYED
@@ -113,15 +114,23 @@ class RelayRound:
             self._more = True
 
     async def _dispatch(self, records: Sequence[OutboxRecord]) -> None:
-        partitions = {
-            topic: len(await self._producer.partitions_for(topic))
-            for topic in {record.topic for record in records}
-        }
-        by_lane: defaultdict[tuple[str, int], list[OutboxRecord]] = defaultdict(list)
+        by_topic: defaultdict[str, list[OutboxRecord]] = defaultdict(list)
         for record in records:
-            by_lane[record.topic, partition_of(record.key, partitions[record.topic])].append(record)
-        for lane, run in by_lane.items():
-            self._lane(*lane).add(run)
+            by_topic[record.topic].append(record)
+        # Side by side, so that a topic that does not exist holds up no other.
+        await asyncio.gather(*(self._dispatch_to(topic, run) for topic, run in by_topic.items()))
+
+    async def _dispatch_to(self, topic: str, records: Sequence[OutboxRecord]) -> None:
+        try:
+            partitions = len(await self._producer.partitions_for(topic))
+        except KafkaError as error:
+            self._note_failed(error)
+            return
+        by_partition: defaultdict[int, list[OutboxRecord]] = defaultdict(list)
+        for record in records:
+            by_partition[partition_of(record.key, partitions)].append(record)
+        for partition, run in by_partition.items():
+            self._lane(topic, partition).add(run)
 
     def _lane(self, topic: str, partition: int) -> SendLane:
         lane = self._lanes.get((topic, partition))
