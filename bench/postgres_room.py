@@ -75,7 +75,8 @@ def run_pgbench(url: str, script: str, *, clients: int, seconds: int, first: int
         path.write_text(script, encoding="utf-8")
         path.chmod(0o644)
         command = [str(PGBENCH), "--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=1"]
-        command += [f"--time={seconds}", f"--file={path}", f"--define=first={first}", "--define=turn=0", url]
+        command += [f"--time={seconds}", f"--file={path}", f"--define=first={first}", "--define=turn=0"]
+        command += [f"--define=clients={clients}", url]
         environment = {"LC_ALL": "C", "PATH": os.environ.get("PATH", "")}
         run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     rate = re.search(r"tps = ([0-9.]+)", run.stdout)

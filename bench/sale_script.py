@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-CLIENT_SPACING = 100_000
-"""Each client sells vehicles of its own, so that nobody waits for a lock."""
-
 HEADERS = "x" * 480
 VALUE = "x" * 300
 ANSWER = "x" * 180
 
 SEVEN_STATEMENTS = f"""
 \\set turn :turn + 1
-\\set vehicle :first + :client_id + :turn * 32
+\\set vehicle :first + :client_id + :turn * :clients
 \\set order_id 1000000000 + :vehicle
 BEGIN;
 SELECT v.id, b.name, v.model, v.year, v.color, v.price_cents, v.status, v.version FROM vehicle v
