@@ -123,6 +123,4 @@ def _not_found(_: AnyRequest, __: PageNotFoundError) -> Response[bytes]:
 
 
 def _page(html: str, status: int = 200) -> Response[bytes]:
-    return Response(
-        html.encode(), status_code=status, media_type="text/html", headers=_HEADERS
-    )
+    return Response(html.encode(), status_code=status, media_type="text/html", headers=_HEADERS)
