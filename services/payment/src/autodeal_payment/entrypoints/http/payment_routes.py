@@ -79,22 +79,26 @@ def _choosing_route(use_cases: UseCases) -> HTTPRouteHandler:
         yet: the payment goes on by itself. An order that was begun just now may not be known yet: 409
         `order_not_ready`, try again after a second.
         """
-        key = None
-        if idempotency_key is not None:
-            key = RequestKey(
-                digest=digest_key(validate_key(idempotency_key), principal.subject),
-                fingerprint=fingerprint(request.method, request.scope["path"], await request.body()),
-            )
         command = ChoosePaymentCommand(
             order_id=data.order_id,
             buyer_id=principal.subject,
             method=data.payment_method,
             card=data.submission,
-            key=key,
+            key=await _request_key(request, principal.subject, idempotency_key),
         )
         return JsonResponse(await use_cases.choose_payment(command), status_code=201)
 
     return choose_payment
+
+
+async def _request_key(request: AnyRequest, caller: str, key: str | None) -> RequestKey | None:
+    """Return what tells this request, sent again, from another one; None without a key."""
+    if key is None:
+        return None
+    return RequestKey(
+        digest=digest_key(validate_key(key), caller),
+        fingerprint=fingerprint(request.method, request.scope["path"], await request.body()),
+    )
 
 
 def _reading_routes(use_cases: UseCases) -> list[HTTPRouteHandler]:
