@@ -31,6 +31,7 @@ from autodeal_payment.entrypoints.http.use_cases import UseCases
 from autodeal_platform.authentication import CurrentPrincipal, require_any
 from autodeal_platform.http_app import MAX_ID, JSONBody, JsonResponse
 from autodeal_platform.idempotency import digest_key, fingerprint, validate_key
+from autodeal_platform.principal import Principal
 
 TAGS = ["Payments"]
 AnyRequest = Request[Any, Any, Any]
@@ -39,7 +40,7 @@ OrderFilter = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)]
 
 def payment_routes(use_cases: UseCases) -> list[HTTPRouteHandler]:
     """Return the routes about payments, bound to the use cases."""
-    return [_choosing_route(use_cases), *_reading_routes(use_cases)]
+    return [_choosing_route(use_cases), _showing_route(use_cases), _listing_route(use_cases)]
 
 
 def _choosing_route(use_cases: UseCases) -> HTTPRouteHandler:
@@ -101,7 +102,19 @@ async def _request_key(request: AnyRequest, caller: str, key: str | None) -> Req
     )
 
 
-def _reading_routes(use_cases: UseCases) -> list[HTTPRouteHandler]:
+async def _request_key(
+    request: AnyRequest, principal: Principal, idempotency_key: str | None
+) -> RequestKey | None:
+    """Return the key and what was requested with it; raises InvalidIdempotencyKeyError."""
+    if idempotency_key is None:
+        return None
+    return RequestKey(
+        digest=digest_key(validate_key(idempotency_key), principal.subject),
+        fingerprint=fingerprint(request.method, request.scope["path"], await request.body()),
+    )
+
+
+def _showing_route(use_cases: UseCases) -> HTTPRouteHandler:
     @get(
         "/payment/{payment_id:str}",
         guards=[require_any],
@@ -117,6 +130,10 @@ def _reading_routes(use_cases: UseCases) -> list[HTTPRouteHandler]:
             payment_id, caller=principal.subject, is_admin=principal.is_admin
         )
 
+    return show_payment
+
+
+def _listing_route(use_cases: UseCases) -> HTTPRouteHandler:
     @get(
         "/payment",
         guards=[require_any],
@@ -154,7 +171,7 @@ def _reading_routes(use_cases: UseCases) -> list[HTTPRouteHandler]:
         headers = {} if page.cursor is None else {"link": _next_page(request, page.cursor)}
         return JsonResponse([view(payment) for payment in page.payments], headers=headers)
 
-    return [show_payment, list_payments]
+    return list_payments
 
 
 def _next_page(request: AnyRequest, cursor: str) -> str:
