@@ -31,7 +31,6 @@ from autodeal_payment.entrypoints.http.use_cases import UseCases
 from autodeal_platform.authentication import CurrentPrincipal, require_any
 from autodeal_platform.http_app import MAX_ID, JSONBody, JsonResponse
 from autodeal_platform.idempotency import digest_key, fingerprint, validate_key
-from autodeal_platform.principal import Principal
 
 TAGS = ["Payments"]
 AnyRequest = Request[Any, Any, Any]
@@ -98,18 +97,6 @@ async def _request_key(request: AnyRequest, caller: str, key: str | None) -> Req
         return None
     return RequestKey(
         digest=digest_key(validate_key(key), caller),
-        fingerprint=fingerprint(request.method, request.scope["path"], await request.body()),
-    )
-
-
-async def _request_key(
-    request: AnyRequest, principal: Principal, idempotency_key: str | None
-) -> RequestKey | None:
-    """Return the key and what was requested with it; raises InvalidIdempotencyKeyError."""
-    if idempotency_key is None:
-        return None
-    return RequestKey(
-        digest=digest_key(validate_key(idempotency_key), principal.subject),
         fingerprint=fingerprint(request.method, request.scope["path"], await request.body()),
     )
 
