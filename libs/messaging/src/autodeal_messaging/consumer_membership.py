@@ -137,7 +137,7 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
 
     async def _commit(self, lanes: dict[TopicPartition, PartitionLane]) -> None:
         """Commit how far lanes have come; if that fails, a later commit or the next owner makes up."""
-        assigned = self._client.assignment()
+        assigned = self._client.assignment() if self._is_member() else frozenset()
         offsets = {
             partition: lane.committable_offset
             for partition, lane in lanes.items()
@@ -153,6 +153,15 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
         else:
             for partition, offset in offsets.items():
                 lanes[partition].committed_offset = offset
+
+    def _is_member(self) -> bool:
+        """Tell whether the group still counts this member.
+
+        The broker takes a commit without a generation as one from outside of the group, and obeys. A
+        member that was put out would so overwrite what the next owners have committed.
+        """
+        coordinator = self._client._coordinator  # noqa: SLF001  # the client tells it nowhere else
+        return coordinator is not None and coordinator.generation >= 0
 
     def _measure(self) -> None:
         IN_FLIGHT.labels(self._group).set(sum(lane.unfinished_count for lane in self._lanes.values()))
