@@ -10,10 +10,10 @@ from litestar.openapi import OpenAPIConfig
 
 from autodeal_gateway.app.accept_notification import NotificationLog
 from autodeal_gateway.app.delete_person import OrderBook
-from autodeal_gateway.entrypoints.http.describe_answers import SECURITY
 from autodeal_gateway.entrypoints.http.people_routes import People, people_routes
 from autodeal_gateway.entrypoints.http.webhook_route import WebhookLimits, webhook_route
 from autodeal_platform.authentication import principal_dependencies
+from autodeal_platform.describe_answers import SECURITY
 
 
 def openapi_document() -> dict[str, Any]:

@@ -13,10 +13,12 @@ from autodeal_gateway.app.delete_person import Eraser, OrderBook, delete_person
 from autodeal_gateway.app.log_in import Doorkeeper, log_in
 from autodeal_gateway.app.register_person import Registrar, register_person
 from autodeal_gateway.app.show_profile import ProfileReader, show_profile
-from autodeal_gateway.entrypoints.http import describe_answers as doc
 from autodeal_gateway.entrypoints.http.people_bodies import LoginBody, ProfileBody, RegisterBody, TokensBody
+from autodeal_platform import describe_answers as doc
 from autodeal_platform.authentication import CurrentPrincipal, bearer_token, require_any
 from autodeal_platform.http_app import JSONBody, JsonResponse
+
+ASKS_COGNITO = {"too_many_requests": 429, "identity_unavailable": 503}
 
 TAGS = ["People"]
 PRIVATE = {"cache-control": "no-store"}
@@ -40,9 +42,7 @@ def _register_route(people: People, now: Callable[[], datetime]) -> HTTPRouteHan
         summary="Register as a buyer",
         responses={
             **doc.succeeds(201, ProfileBody, "The person may log in and buy."),
-            **doc.refuses(
-                email_taken=409, registration_in_progress=409, **doc.TAKES_BODY, **doc.ASKS_COGNITO
-            ),
+            **doc.refuses(email_taken=409, registration_in_progress=409, **doc.TAKES_BODY, **ASKS_COGNITO),
         },
     )
     async def register(data: JSONBody[RegisterBody]) -> JsonResponse[ProfileBody]:
@@ -66,7 +66,7 @@ def _login_route(people: People) -> HTTPRouteHandler:
                 invalid_credentials=401,
                 password_change_required=403,
                 **doc.TAKES_BODY,
-                **doc.ASKS_COGNITO,
+                **ASKS_COGNITO,
             ),
         },
     )
@@ -91,7 +91,7 @@ def _my_routes(people: People, orders: OrderBook) -> list[HTTPRouteHandler]:
         summary="Show my profile",
         responses={
             **doc.succeeds(200, ProfileBody, "The caller."),
-            **doc.refuses(not_found=404, **doc.NEEDS_TOKEN, **doc.ASKS_COGNITO),
+            **doc.refuses(not_found=404, **doc.NEEDS_TOKEN, **ASKS_COGNITO),
         },
     )
     async def show_me(principal: CurrentPrincipal) -> JsonResponse[ProfileBody]:
@@ -106,7 +106,7 @@ def _my_routes(people: People, orders: OrderBook) -> list[HTTPRouteHandler]:
         tags=TAGS,
         operation_id="deleteMyAccount",
         summary="Delete my account",
-        responses=doc.refuses(sale_open=409, upstream_unavailable=503, **doc.NEEDS_TOKEN, **doc.ASKS_COGNITO),
+        responses=doc.refuses(sale_open=409, upstream_unavailable=503, **doc.NEEDS_TOKEN, **ASKS_COGNITO),
     )
     async def delete_me(principal: CurrentPrincipal, request: Request[Any, Any, Any]) -> None:
         """Erase the caller's personal data, unless an order of theirs is unpaid or awaits its money back."""

@@ -15,7 +15,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from prometheus_client import Counter
 
 from autodeal_gateway.app.accept_notification import NotificationLog, Webhook, accept_notification
-from autodeal_gateway.entrypoints.http import describe_answers as doc
+from autodeal_platform import describe_answers as doc
 from autodeal_platform.errors import BodyTooLargeError
 from autodeal_platform.json_codec import RequestBody, ResponseBody
 from autodeal_platform.telemetry import current_traceparent

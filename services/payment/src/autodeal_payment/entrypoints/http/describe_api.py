@@ -6,16 +6,12 @@ from typing import Any, cast
 
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
 
 from autodeal_payment.entrypoints.http.payment_routes import payment_routes
 from autodeal_payment.entrypoints.http.use_cases import UseCases
 from autodeal_platform.authentication import principal_dependencies
+from autodeal_platform.describe_answers import SECURITY
 from autodeal_platform.describe_money import DescribeMoney
-
-SECURITY = Components(
-    security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
-)
 
 
 def openapi_document() -> dict[str, Any]:

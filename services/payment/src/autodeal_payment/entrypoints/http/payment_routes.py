@@ -15,7 +15,6 @@ from autodeal_payment.app.payment_view import PaymentView, view
 from autodeal_payment.app.ports.payment_queries import PaymentFilter
 from autodeal_payment.domain.errors import OrderNotReadyError
 from autodeal_payment.domain.sale_acts import RequestKey
-from autodeal_payment.entrypoints.http import describe_answers as doc
 from autodeal_payment.entrypoints.http.bodies import (
     DEFAULT_LIMIT,
     ChoosePaymentBody,
@@ -28,6 +27,7 @@ from autodeal_payment.entrypoints.http.bodies import (
 )
 from autodeal_payment.entrypoints.http.problem_statuses import answer_not_ready
 from autodeal_payment.entrypoints.http.use_cases import UseCases
+from autodeal_platform import describe_answers as doc
 from autodeal_platform.authentication import CurrentPrincipal, require_any
 from autodeal_platform.http_app import MAX_ID, JSONBody, JsonResponse
 from autodeal_platform.idempotency import digest_key, fingerprint, validate_key

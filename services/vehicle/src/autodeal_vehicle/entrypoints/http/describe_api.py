@@ -7,9 +7,9 @@ from typing import Any, cast
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
 
 from autodeal_platform.authentication import principal_dependencies
+from autodeal_platform.describe_answers import SECURITY
 from autodeal_platform.describe_money import DescribeMoney
 from autodeal_vehicle.entrypoints.http.order_event_routes import order_event_routes
 from autodeal_vehicle.entrypoints.http.order_routes import order_routes
@@ -18,9 +18,6 @@ from autodeal_vehicle.entrypoints.http.use_cases import UseCases
 from autodeal_vehicle.entrypoints.http.vehicle_routes import vehicle_routes
 
 FIRST_REFUSAL = 400
-SECURITY = Components(
-    security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
-)
 
 
 def all_routes(use_cases: UseCases) -> list[HTTPRouteHandler]:

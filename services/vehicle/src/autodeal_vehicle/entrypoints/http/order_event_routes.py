@@ -12,11 +12,11 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
+from autodeal_platform import describe_answers as doc
 from autodeal_platform.authentication import CurrentPrincipal, require_any
 from autodeal_platform.http_app import PathId
 from autodeal_platform.json_codec import encode_json
 from autodeal_vehicle.app.views import TimelineEntryView
-from autodeal_vehicle.entrypoints.http import describe_answers as doc
 from autodeal_vehicle.entrypoints.http.answers import viewer_of
 from autodeal_vehicle.entrypoints.http.bodies import LastEventId
 from autodeal_vehicle.entrypoints.http.use_cases import UseCases

@@ -10,11 +10,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
 from autodeal_contracts.saga import OrderState
+from autodeal_platform import describe_answers as doc
 from autodeal_platform.authentication import CurrentPrincipal, require_admin, require_any
 from autodeal_platform.http_app import JsonResponse, PathId
 from autodeal_vehicle.app.page import DEFAULT_LIMIT
 from autodeal_vehicle.app.views import OrderView
-from autodeal_vehicle.entrypoints.http import describe_answers as doc
 from autodeal_vehicle.entrypoints.http.answers import (
     AnyRequest,
     answered,

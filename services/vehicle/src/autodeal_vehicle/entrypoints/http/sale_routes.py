@@ -5,11 +5,11 @@ from __future__ import annotations
 from litestar import post, put
 from litestar.handlers import HTTPRouteHandler
 
+from autodeal_platform import describe_answers as doc
 from autodeal_platform.authentication import CurrentPrincipal, require_admin, require_buyer
 from autodeal_platform.http_app import JSONBody, JsonResponse, PathId
 from autodeal_vehicle.app.initialize_sale import InitializeSaleCommand
 from autodeal_vehicle.app.views import OrderView, SaleStarted
-from autodeal_vehicle.entrypoints.http import describe_answers as doc
 from autodeal_vehicle.entrypoints.http.answers import AnyRequest, answered, unsafe_request
 from autodeal_vehicle.entrypoints.http.bodies import IdempotencyKey, InitializeSaleBody
 from autodeal_vehicle.entrypoints.http.use_cases import UseCases

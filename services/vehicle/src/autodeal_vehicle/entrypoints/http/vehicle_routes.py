@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from litestar import get, post, put
 from litestar.handlers import HTTPRouteHandler
 
+from autodeal_platform import describe_answers as doc
 from autodeal_platform.authentication import CurrentPrincipal, OptionalPrincipal, require_admin
 from autodeal_platform.errors import ForbiddenError, UnauthenticatedError
 from autodeal_platform.http_app import JSONBody, JsonResponse, PathId
 from autodeal_vehicle.app.find_vehicles import VehicleFilter
 from autodeal_vehicle.app.page import DEFAULT_LIMIT
 from autodeal_vehicle.app.views import SoldVehicleView, VehicleView
-from autodeal_vehicle.entrypoints.http import describe_answers as doc
 from autodeal_vehicle.entrypoints.http.answers import AnyRequest, answered, paged, unsafe_request
 from autodeal_vehicle.entrypoints.http.bodies import (
     AmountFilter,

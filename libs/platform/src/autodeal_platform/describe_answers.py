@@ -1,4 +1,4 @@
-"""What the API document says about the answers of the gateway's own routes."""
+"""What a service's API document says about answers: the good ones, and the refusals by their codes."""
 
 from __future__ import annotations
 
@@ -58,6 +58,13 @@ def refuses(**codes: int) -> dict[int, ResponseSpec]:
     }
 
 
+UNAVAILABLE: Final = {"unavailable": 503}
 NEEDS_TOKEN: Final = {"unauthenticated": 401, "token_expired": 401}
+NEEDS_GROUP: Final = {**NEEDS_TOKEN, "forbidden": 403}
+TAKES_KEY: Final = {
+    "idempotency_key_invalid": 400,
+    "idempotency_key_reused": 422,
+    "idempotency_in_progress": 409,
+}
 TAKES_BODY: Final = {"malformed_json": 400, "validation_failed": 422, "body_too_large": 413}
-ASKS_COGNITO: Final = {"too_many_requests": 429, "identity_unavailable": 503}
+IS_LIST: Final = {"cursor_invalid": 400, "validation_failed": 422}
