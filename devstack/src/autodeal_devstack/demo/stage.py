@@ -11,7 +11,7 @@ from autodeal_devstack.demo.public_client import PublicClient, UnexpectedAnswerE
 if TYPE_CHECKING:
     from autodeal_devstack.sandbox.client import SandboxControl
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 90.0
 """How long an ending waits for a step; steps take milliseconds, so this only ends a broken run."""
 
 FINAL_STATES = {"sold", "cancelled", "refunded"}

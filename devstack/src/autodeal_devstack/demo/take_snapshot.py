@@ -23,7 +23,7 @@ from autodeal_devstack.sandbox.client import SandboxControl
 if TYPE_CHECKING:
     from autodeal_devstack.stack import Stack
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 90.0
 """How long the stores may take to come to rest: the longest deadline and the slowest retry, and some."""
 PAUSE_SECONDS = 0.25
 OVERDUE_SECONDS = 5.0
