@@ -68,13 +68,14 @@ async def all_records(stack: Stack, topic: str) -> list[LogRecord]:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=stack.endpoints.kafka_bootstrap_servers,
         enable_auto_commit=False,
+        # Not by seeking: that races with the first fetch, which by default begins at the end.
+        auto_offset_reset="earliest",
         fetch_max_wait_ms=20,
     )
     await consumer.start()
     try:
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
-        await consumer.seek_to_beginning(*places)
         found: list[LogRecord] = []
         waiting = {place for place in places if ends[place] > 0}
         while waiting:
