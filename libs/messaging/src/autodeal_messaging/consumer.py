@@ -11,6 +11,7 @@ from autodeal_messaging.backoff import Backoff, wait_for_event
 from autodeal_messaging.consumer_membership import ConsumerMembership
 from autodeal_messaging.handle_record import Handler, RecordHandler
 from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_messaging.record_failures import RecordFailures
 
 log = structlog.get_logger(__name__)
 
@@ -33,11 +34,14 @@ class Consumer:
         topics: Collection[str],
         handler: Handler,
         concurrency: int | None = None,
+        failures: RecordFailures | None = None,
     ) -> None:
         self._kafka = kafka
         self._group = group
         self._topics = list(topics)
-        self._records = RecordHandler(group, handler, concurrency or kafka.kafka_consumer_concurrency)
+        self._records = RecordHandler(
+            group, handler, concurrency or kafka.kafka_consumer_concurrency, failures
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop; then drain. Joins again after errors of Kafka's."""

@@ -12,6 +12,7 @@ from aiokafka.structs import ConsumerRecord
 from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.backoff import Backoff, wait_for_event, worth_logging
 from autodeal_messaging.metrics import HANDLED, HELD, LATENCY, RETRIED
+from autodeal_messaging.record_failures import RecordFailures, RetryForever, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +31,11 @@ class RecordHandler:
     This is also what happens to a record that cannot be decoded, and when the database is away.
     """
 
-    def __init__(self, group: str, handler: Handler, concurrency: int) -> None:
+    def __init__(
+        self, group: str, handler: Handler, concurrency: int, failures: RecordFailures | None = None
+    ) -> None:
         self._group = group
+        self._failures = failures or RetryForever()
         self._handler = handler
         self._slots = asyncio.Semaphore(concurrency)
 
@@ -44,8 +48,8 @@ class RecordHandler:
                     if closing.is_set():
                         return False
                     error = await self._attempt(record)
-                if error is None:
-                    return True
+                    if error is None or await self._parked(record, error, backoff.failures + 1):
+                        return True
                 if not backoff.failures:
                     HELD.labels(self._group).inc()
                 delay_seconds = backoff.next_seconds()
@@ -56,9 +60,18 @@ class RecordHandler:
             if backoff.failures:
                 HELD.labels(self._group).dec()
 
+    async def _parked(self, record: ConsumerRecord, error: BaseException, attempts: int) -> bool:
+        try:
+            return await self._failures.on_failure(record, error, attempts) is Verdict.PARKED
+        except Exception as undecided:  # noqa: BLE001  # nobody could decide, so the record stays here
+            log.warning("record.undecided", group=self._group, error=repr(undecided))
+            return False
+
     async def _attempt(self, record: ConsumerRecord) -> BaseException | None:
         """Try once; return what went wrong."""
         try:
+            if all(await self._failures.take_over([record])):
+                return None
             envelope = Envelope.from_record(
                 topic=record.topic, key=record.key, headers=record.headers, value=record.value
             )
