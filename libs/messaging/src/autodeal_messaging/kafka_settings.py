@@ -32,6 +32,8 @@ class KafkaSettings:
     before it looks again, so it wants 20; Apache Kafka answers as soon as a record arrives."""
     kafka_consumer_concurrency: int = 16
     """How many keys one consumer handles at a time."""
+    kafka_consumer_commit_records: int = 100
+    """How many records of different keys may share one commit, where the handler can."""
     kafka_consumer_window: int = 500
     """How many records of one partition may be read ahead of the first unfinished one."""
     kafka_commit_interval_ms: int = 250

@@ -27,7 +27,7 @@ class RecordFailures(Protocol):
     async def take_over(self, records: Sequence[ConsumerRecord]) -> Sequence[bool]:
         """Park each record whose key has parked ones, behind them; tell, in order, which were parked.
 
-        Asked before the first attempt at each record, with a single record or with all those that are
+        Asked before every attempt, with a single record or with all those that are
         to share a commit; no two of them have the same topic and key. What it raises counts as a failure
         of every one of these records.
         """
