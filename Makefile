@@ -70,7 +70,7 @@ fmt: $(STAMP) ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 
 .PHONY: test
-test: unit integration e2e e2e-real ## all tests (the last part needs a JDK and Maven)
+test: unit integration e2e e2e-real chaos-short ## all tests (the last parts need a JDK and Maven)
 
 .PHONY: unit
 unit: $(STAMP) ## the tests without a socket, in seconds
@@ -89,6 +89,17 @@ e2e-real: $(STAMP) ## the same on Apache Kafka and DynamoDB Local (a JDK and Mav
 	@if [ -n "$${CI:-}" ] || { command -v java && command -v mvn; } >/dev/null; then \
 	  ENGINES=real $(BIN)/pytest tests/e2e; \
 	else echo "e2e-real: skipped, no JDK and Maven on this machine"; fi
+
+.PHONY: chaos
+chaos: SECONDS ?= 60
+chaos: $(STAMP) ## strike relays, consumers and engines with faults (SECONDS=60 SEED=…; a JDK and Maven)
+	@$(BIN)/python -m tests.chaos.run_chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: chaos-short
+chaos-short: $(STAMP)
+	@if [ -n "$${CI:-}" ] || { command -v java && command -v mvn; } >/dev/null; then \
+	  ENGINES=real $(BIN)/pytest tests/chaos; \
+	else echo "chaos-short: skipped, no JDK and Maven on this machine"; fi
 
 .PHONY: bench
 bench: $(STAMP) ## measure, as ratios against a limit taken in the same run
