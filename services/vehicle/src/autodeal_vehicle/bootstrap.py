@@ -46,7 +46,7 @@ from autodeal_vehicle.app.initialize_sale import InitializeSale
 from autodeal_vehicle.app.refund_order import RefundOrder
 from autodeal_vehicle.app.register_vehicle import RegisterVehicle
 from autodeal_vehicle.app.surroundings import Surroundings
-from autodeal_vehicle.entrypoints.consume_payment_events import payment_event_handler
+from autodeal_vehicle.entrypoints.consume_payment_events import payment_event_handler, payment_events_handler
 from autodeal_vehicle.entrypoints.handle_deadlines import sale_deadline_handler
 from autodeal_vehicle.entrypoints.http.describe_api import all_routes
 from autodeal_vehicle.entrypoints.http.problem_statuses import STATUSES
@@ -190,11 +190,13 @@ def make_worker(settings: Settings, health: Health) -> Worker:
     relay = Relay(
         PostgresOutboxStore(database_url, shards=settings.outbox_shards), settings, relay_nudge, SERVICE
     )
+    handle_payment_event = HandlePaymentEvent(store, surroundings)
     consumer = Consumer(
         settings,
         CONSUMER,
         [topics.PAYMENT],
-        payment_event_handler(HandlePaymentEvent(store, surroundings)),
+        payment_event_handler(handle_payment_event),
+        together=payment_events_handler(handle_payment_event),
     )
     # Deadlines lie further ahead than the worker's own look-ahead, so nobody need ring for them.
     deadlines = DeadlineWorker(
