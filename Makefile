@@ -78,7 +78,7 @@ unit: $(STAMP) ## the tests without a socket, in seconds
 
 .PHONY: integration
 integration: $(STAMP) ## contracts and adapters against the engines
-	@$(BIN)/pytest tests/contracts tests/integration
+	@$(BIN)/pytest tests/contracts tests/integration tests/simulation
 
 .PHONY: e2e
 e2e: $(STAMP) ## whole purchases through the gateway
@@ -100,6 +100,10 @@ chaos-short: $(STAMP)
 	@if [ -n "$${CI:-}" ] || { command -v java && command -v mvn; } >/dev/null; then \
 	  ENGINES=real $(BIN)/pytest tests/chaos; \
 	else echo "chaos-short: skipped, no JDK and Maven on this machine"; fi
+
+.PHONY: simulate
+simulate: $(STAMP) ## play whole purchases under every fault (SCHEDULES=20000 SEED=…)
+	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),20000) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: $(STAMP) ## measure, as ratios against a limit taken in the same run

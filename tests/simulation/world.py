@@ -1,0 +1,191 @@
+"""One schedule: two services, their stores, a broker, a provider, people; and all that goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from tests.simulation.broker import SimulatedBroker
+from tests.simulation.chance import Chance
+from tests.simulation.people import Buyer, face_payment
+from tests.simulation.provider import SimulatedProvider
+from tests.simulation.sale_store import SimulatedSaleStore
+from tests.simulation.services import PaymentService, VehicleService
+from tests.simulation.simulated_loop import Process, SimulatedLoop
+from tests.simulation.vehicle_store import SimulatedOutbox, SimulatedVehicleStore
+from tests.simulation.wake_up import WakeUp
+from tests.simulation.workers import PlainConsumer, PlainDeadlineWorker, PlainRelay
+
+from autodeal_contracts import topics
+from autodeal_contracts.catalog import seal
+from autodeal_contracts.events.notification import NotificationReceived
+from autodeal_contracts.saga import VehicleState
+from autodeal_payment.domain.schedule import Schedule
+from autodeal_vehicle.domain.sale_deadline import SaleDeadlines
+from autodeal_vehicle.domain.vehicle import Vehicle, VehicleDetails
+
+BEGINNING = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
+FAULTS_END_SECONDS = (10.0, 300.0, 2400.0)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a mutation may replace."""
+
+    relay: type[PlainRelay] = PlainRelay
+    consumer: type[PlainConsumer] = PlainConsumer
+
+
+class World:
+    """Everything there is in one schedule."""
+
+    def __init__(self, loop: SimulatedLoop, seed: int, *, traced: bool, parts: Parts) -> None:
+        self.loop = loop
+        self.parts = parts
+        self.chance = Chance(seed, loop, trace=[] if traced else None)
+        self.broker = SimulatedBroker()
+        vehicle_deadline_set, self.sale_deadline_set = WakeUp(), WakeUp()
+        self.vehicle_events = SimulatedOutbox(WakeUp())
+        self.sale_events = SimulatedOutbox(WakeUp())
+        self.vehicle_store = SimulatedVehicleStore(self.chance, self.vehicle_events, vehicle_deadline_set)
+        self.sale_store = SimulatedSaleStore(self.chance, self.sale_events, self.sale_deadline_set)
+        self.provider = SimulatedProvider(self.chance, self.clock)
+        self.provider.on_made = lambda payment: face_payment(self, payment)
+        self.provider.on_news = self._call_back
+        self.processes: dict[str, Process] = {}
+        self.services: dict[str, VehicleService | PaymentService] = {}
+        self._notifications = 0
+
+    def clock(self) -> datetime:
+        """Return the time everywhere."""
+        return BEGINNING + timedelta(seconds=self.loop.time())
+
+    def vehicle(self) -> VehicleService:
+        """Return the vehicle service as its HTTP process runs it."""
+        service = self.services["vehicle-serve"]
+        assert isinstance(service, VehicleService)
+        return service
+
+    def payment(self) -> PaymentService:
+        """Return the payment service as its HTTP process runs it."""
+        service = self.services["payment-serve"]
+        assert isinstance(service, PaymentService)
+        return service
+
+    def begin(self) -> None:
+        """Offer vehicles, start every process, let people in, and end the faults some time."""
+        draw = self.chance.draw
+        vehicles, buyers = draw.choice(((1, 1), (1, 2), (2, 2), (2, 3)))
+        for number in range(1, vehicles + 1):
+            self.vehicle_store.state.vehicles[number] = _vehicle(number)
+        for name, main in self._mains().items():
+            self.loop.create_task(self._keep_alive(name, main))
+        for number in range(buyers):
+            buyer = Buyer(self, f"buyer-{number}", 1 + number % vehicles)
+            self.loop.create_task(buyer.live())
+        self.chance.later(draw.random() * draw.choice(FAULTS_END_SECONDS), self.chance.faults.stop)
+
+    def _mains(self) -> dict[str, Callable[[], Awaitable[object]]]:
+        return {
+            "vehicle-serve": self._serve_vehicle,
+            "vehicle-work": self._work_vehicle,
+            "payment-serve": self._serve_payment,
+            "payment-work": self._work_payment,
+        }
+
+    async def _keep_alive(self, name: str, main: Callable[[], Awaitable[object]]) -> None:
+        """Start a process, and another one when it died."""
+        while True:
+            process = Process(name)
+            died = WakeUp()
+            process.transactions[died] = died.ring
+            self.processes[name] = process
+            process.start(_run(main))
+            await died.wait()
+            del self.processes[name]
+            await asyncio.sleep(self.chance.draw.random() * self.chance.draw.choice((0.5, 20.0)))
+
+    async def _serve_vehicle(self) -> None:
+        self.services["vehicle-serve"] = self._vehicle_service()
+
+    async def _serve_payment(self) -> None:
+        self.services["payment-serve"] = self._payment_service()
+
+    async def _work_vehicle(self) -> None:
+        service = self._vehicle_service()
+        relay = self.parts.relay(self.chance, self.vehicle_events, self.broker)
+        consumer = self.parts.consumer(
+            self.chance, self.broker, "autodeal-vehicle", [topics.PAYMENT], service.handle
+        )
+        state = self.vehicle_store.state
+        deadlines = PlainDeadlineWorker(
+            self.chance,
+            lambda: [("sale", str(order_id), due_at) for order_id, due_at in state.deadlines.items()],
+            self.vehicle_store.deadline_set,
+            service.handle_deadline,
+            self.clock,
+        )
+        await asyncio.gather(relay.run(), consumer.run(), deadlines.run())
+
+    async def _work_payment(self) -> None:
+        service = self._payment_service()
+        relay = self.parts.relay(self.chance, self.sale_events, self.broker)
+        consumer = self.parts.consumer(
+            self.chance,
+            self.broker,
+            "autodeal-payment",
+            [topics.SALE, topics.NOTIFICATION],
+            service.handle,
+        )
+        deadlines = PlainDeadlineWorker(
+            self.chance,
+            lambda: self.sale_store.deadlines,
+            self.sale_deadline_set,
+            service.handle_deadline,
+            self.clock,
+        )
+        await asyncio.gather(relay.run(), consumer.run(), deadlines.run())
+
+    def _vehicle_service(self) -> VehicleService:
+        return VehicleService(self.vehicle_store, self.clock, SaleDeadlines())
+
+    def _payment_service(self) -> PaymentService:
+        return PaymentService(self.sale_store, self.provider, self.clock, self.loop.time, Schedule())
+
+    def _call_back(self, provider_id: str, is_certain: bool) -> None:  # noqa: FBT001
+        """Let the provider send a webhook, which the gateway writes to the log; or not, or twice."""
+        chance = self.chance
+        if not is_certain and chance.strikes(chance.faults.lost_webhook):
+            return
+        for _ in range(2 if chance.strikes(chance.faults.duplicate) else 1):
+            self._notifications += 1
+            delay_seconds = chance.draw.random() * chance.draw.choice((0.1, 3.0, 120.0))
+            chance.later(delay_seconds, partial(self._notify, provider_id, self._notifications))
+
+    def _notify(self, provider_id: str, number: int) -> None:
+        now = self.clock()
+        event = NotificationReceived(
+            provider_payment_id=provider_id, received_at=now, request_id=f"request-{number}"
+        )
+        envelope = seal(event, event_id=f"n{number}", source="gateway", time=now, sequence=number)
+        self.broker.append_envelope(envelope)
+
+
+async def _run(main: Callable[[], Awaitable[object]]) -> None:
+    await main()
+
+
+def _vehicle(number: int) -> Vehicle:
+    return Vehicle(
+        id=number,
+        details=VehicleDetails(
+            brand_name="Fiat", model="Uno", year=2020, color="Prata", price_cents=8_999_000 + number
+        ),
+        status=VehicleState.AVAILABLE,
+        version=1,
+        created_at=BEGINNING,
+        updated_at=BEGINNING,
+    )
