@@ -18,6 +18,8 @@ from autodeal_devstack.engines.postgres_databases import create_database
 from autodeal_devstack.engines.probes import aws_client
 from autodeal_devstack.engines.run_engines import EngineSet
 from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_messaging.parking.dead_letter import dead_letter_topic
+from autodeal_messaging.postgres.parking_schema import define_parked_records, define_parking_audit
 from autodeal_messaging.postgres.schema import define_inbox, define_outbox
 from autodeal_messaging.topics_admin import ensure_topics
 
@@ -31,6 +33,8 @@ PARTITIONS = 4
 METADATA = MetaData()
 define_outbox(METADATA)
 define_inbox(METADATA)
+define_parked_records(METADATA)
+define_parking_audit(METADATA)
 AGGREGATE = Table(
     "aggregate", METADATA, Column("key", Text, primary_key=True), Column("version", Integer, nullable=False)
 )
@@ -52,6 +56,16 @@ EFFECT = Table(
     Column("event_id", Text, nullable=False),
     comment="Appended by the handler, without a constraint that could hide a second effect.",
 )
+
+CURE = Table(
+    "cure",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    comment="Holds a row once the cause of the poisonous events' failures is mended.",
+)
+POISONOUS = "chaos.poisoned"
+"""The type of events that no handler can bring into effect before the cure."""
+HARMLESS = "chaos.happened"
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -88,7 +102,8 @@ async def set_stage(engines: EngineSet) -> Stage:
         await connection.run_sync(METADATA.create_all)
     async with aws_client("dynamodb", stage.dynamodb_url) as client:
         await create_table(client, DYNAMODB_TABLE)
-    await ensure_topics(kafka, [ChaosTopic(POSTGRES_TOPIC), ChaosTopic(DYNAMODB_TOPIC)])
+    names = (POSTGRES_TOPIC, DYNAMODB_TOPIC, dead_letter_topic(GROUP))
+    await ensure_topics(kafka, [ChaosTopic(name) for name in names])
     return stage
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
-from tests.chaos.chaos_stage import open_postgres, set_stage
+from tests.chaos.chaos_stage import CURE, GROUP, METADATA, open_postgres, set_stage
 from tests.chaos.judge_outcome import Verdict, judge, read_outcome
 from tests.chaos.plan_faults import Fault, plan_faults
 from tests.chaos.strike_victims import Victims
@@ -25,6 +26,9 @@ from autodeal_devstack.engines.endpoints import EngineChoice
 from autodeal_devstack.engines.probes import aws_client
 from autodeal_devstack.engines.run_engines import engine_set
 from autodeal_devstack.processes import Keeper
+from autodeal_messaging.parking.operate import ParkingOperator
+from autodeal_messaging.parking.port import ParkedFilter, ParkedState
+from autodeal_messaging.postgres.parking_store import PostgresParkingStore
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -39,6 +43,8 @@ class ChaosReport:
 
     seed: int
     faults: int
+    redriven: int
+    """Records that an operator brought through after the cause of their failures was mended."""
     settled_seconds: float
     """From the end of the load until the last event took effect."""
     verdict: Verdict
@@ -48,7 +54,7 @@ class ChaosReport:
         said = "clean" if self.verdict.clean else "NOT CLEAN"
         summary = (
             f"seed {self.seed}: {self.faults} faults, {self.verdict.events} events committed,"
-            f" settled after {self.settled_seconds:.1f} s: {said}"
+            f" {self.redriven} redriven, settled after {self.settled_seconds:.1f} s: {said}"
         )
         lines = [summary]
         if self.verdict.missing:
@@ -72,7 +78,7 @@ async def run_chaos(*, seconds: float, seed: int, logs: Path) -> ChaosReport:
                 stopped_badly = await victims.stop_workers()
                 # Nothing may still come, after all have stopped in good order.
                 verdict = judge(await read_outcome(engine, client))
-    wrongs = [*verdict.wrongs, *stopped_badly]
+    wrongs = list(dict.fromkeys([*verdict.wrongs, *report.verdict.wrongs, *stopped_badly]))
     return replace(report, verdict=replace(verdict, wrongs=wrongs))
 
 
@@ -96,17 +102,43 @@ async def _load_and_strike(
 
 
 async def _settle(victims: Victims, engine: AsyncEngine, client: DynamoDBClient, seed: int) -> ChaosReport:
-    """Wait until nothing is missing, or for as long as anything may take."""
+    """Mend the cause of what fails, redrive, and wait until nothing is missing, or for a long time."""
     loop = asyncio.get_running_loop()
     began = loop.time()
+    async with engine.begin() as connection:
+        await connection.execute(insert(CURE).values(id=1))
+    operator = ParkingOperator(PostgresParkingStore(engine, GROUP), "chaos")
+    redriven = 0
     while True:
+        # More than once: some of the dead are still on their way to where they are found.
+        keys = await operator.plan(ParkedFilter(state=ParkedState.DEAD))
+        async for progress in operator.redrive(keys, records_per_second=None, reason="the cause is mended"):
+            if progress.revived_keys == len(keys):
+                redriven += progress.revived_records
         verdict = judge(await read_outcome(engine, client))
         waited = loop.time() - began
-        if verdict.missing == 0 or waited > SETTLE_SECONDS:
-            dead = [f"{name} ended by itself" for name in victims.dead_workers()]
-            verdict = replace(verdict, wrongs=[*verdict.wrongs, *dead])
-            return ChaosReport(seed=seed, faults=victims.faults, settled_seconds=waited, verdict=verdict)
+        left = await _left_over(engine)
+        if (verdict.missing == 0 and not left) or waited > SETTLE_SECONDS:
+            break
         await asyncio.sleep(0.25)
+    dead = [f"{name} ended by itself" for name in victims.dead_workers()]
+    return ChaosReport(
+        seed=seed,
+        faults=victims.faults,
+        redriven=redriven,
+        settled_seconds=waited,
+        verdict=replace(verdict, wrongs=[*verdict.wrongs, *left, *dead]),
+    )
+
+
+async def _left_over(engine: AsyncEngine) -> list[str]:
+    """Name the tables that must be empty in the end and are not."""
+    async with engine.connect() as connection:
+        counts = {
+            table: await connection.scalar(select(func.count()).select_from(METADATA.tables[table]))
+            for table in ("outbox", "parked_record")
+        }
+    return [f"{count} rows are left in {table}" for table, count in counts.items() if count]
 
 
 def main() -> int:

@@ -18,6 +18,8 @@ from tests.chaos.chaos_stage import (
     DYNAMODB_SHARDS,
     DYNAMODB_TABLE,
     DYNAMODB_TOPIC,
+    HARMLESS,
+    POISONOUS,
     POSTGRES_TOPIC,
 )
 
@@ -34,6 +36,7 @@ PAUSE_SECONDS = 0.1
 FAILED_PAUSE_SECONDS = 0.5
 TIMEOUT_SECONDS = 10.0
 ROLLED_BACK_SHARE = 0.1
+POISONOUS_SHARE = 0.003
 
 
 class RolledBackError(Exception):
@@ -76,7 +79,7 @@ def _postgres_writer(engine: AsyncEngine, key: str, chance: random.Random) -> Ca
                 .returning(AGGREGATE.c.version)
             )
             assert isinstance(version, int)
-            event = _event(POSTGRES_TOPIC, key, version)
+            event = _event(POSTGRES_TOPIC, key, version, chance)
             await add_to_outbox(connection, [event])
             await connection.execute(insert(COMMITTED).values(key=key, sequence=version, event_id=event.id))
             if chance.random() < ROLLED_BACK_SHARE:
@@ -101,7 +104,7 @@ def _dynamodb_writer(
             }
         if chance.random() < ROLLED_BACK_SHARE:
             condition = {"ConditionExpression": "attribute_exists(nothing)"}
-        event = _event(DYNAMODB_TOPIC, key, version + 1)
+        event = _event(DYNAMODB_TOPIC, key, version + 1, chance)
         ledger = {"pk": root["pk"], "sk": {"S": f"EVENT#{version + 1:012d}"}, "event_id": {"S": event.id}}
         item = root | {"version": {"N": str(version + 1)}}
         put_root: Any = {"TableName": DYNAMODB_TABLE, "Item": item} | condition
@@ -116,12 +119,12 @@ def _dynamodb_writer(
     return write
 
 
-def _event(topic: str, key: str, sequence: int) -> Envelope:
+def _event(topic: str, key: str, sequence: int, chance: random.Random) -> Envelope:
     return Envelope(
         topic=topic,
         key=key,
         id=uuid.uuid4().hex,  # of this attempt alone, so that a rolled-back one is recognized for ever
-        type="chaos.happened",
+        type=POISONOUS if chance.random() < POISONOUS_SHARE else HARMLESS,
         source="/autodeal/chaos",
         subject=f"chaos/{key}",
         time=datetime.now(UTC),
