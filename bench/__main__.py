@@ -26,7 +26,13 @@ from bench import (
     measure_vehicle_pages,
 )
 from bench.measurement import Measurement
-from bench.messaging import measure_relay
+from bench.messaging import (
+    measure_consumer,
+    measure_dynamodb,
+    measure_latency,
+    measure_relay,
+    measure_upkeep,
+)
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results.json"
@@ -47,6 +53,10 @@ BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Measurement]]]] = {
 }
 MESSAGING: dict[str, Callable[[], Coroutine[Any, Any, list[Measurement]]]] = {
     "relay": measure_relay.measure,
+    "consumer": measure_consumer.measure,
+    "chain": measure_latency.measure,
+    "upkeep": measure_upkeep.measure,
+    "dynamodb": measure_dynamodb.measure,
 }
 BENCHES |= MESSAGING
 
