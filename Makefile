@@ -106,8 +106,17 @@ simulate: $(STAMP) ## play whole purchases under every fault (SCHEDULES=20000 SE
 	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),20000) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(STAMP) ## measure, as ratios against a limit taken in the same run
+bench: $(STAMP) bench-peer ## measure, as ratios against a limit taken in the same run (a JDK and Maven)
 	@$(BIN)/python -m bench
+
+# The peer's packages stay out of the lock: nothing but a benchmark runs them.
+.PHONY: bench-peer
+bench-peer: .tools/peer/.installed
+
+.tools/peer/.installed: bench/peer/requirements.txt $(UV)
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/peer
+	@$(UV) pip install --quiet --python .tools/peer/bin/python -r $<
+	@touch $@
 
 .PHONY: schemas
 schemas: $(STAMP) ## write the event schemas and the AsyncAPI document

@@ -30,6 +30,7 @@ from bench.messaging import (
     measure_consumer,
     measure_dynamodb,
     measure_latency,
+    measure_peer,
     measure_relay,
     measure_upkeep,
 )
@@ -57,6 +58,7 @@ MESSAGING: dict[str, Callable[[], Coroutine[Any, Any, list[Measurement]]]] = {
     "chain": measure_latency.measure,
     "upkeep": measure_upkeep.measure,
     "dynamodb": measure_dynamodb.measure,
+    "peer": measure_peer.measure,
 }
 BENCHES |= MESSAGING
 

@@ -46,6 +46,17 @@ async def verify_order(kafka: KafkaSettings, topic: BenchTopic, expected: Mappin
     return repeated
 
 
+async def count_records(kafka: KafkaSettings, topic: BenchTopic) -> int:
+    """Return how many records a topic holds."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.kafka_bootstrap_servers)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        return sum((await consumer.end_offsets(partitions)).values())
+    finally:
+        await consumer.stop()
+
+
 def _follow(seen: defaultdict[bytes, int], key: bytes, sequence: int) -> int:
     """Note a record; 1 if it is a copy of an earlier one."""
     if sequence <= seen[key]:
