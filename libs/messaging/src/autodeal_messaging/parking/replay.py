@@ -98,6 +98,9 @@ class ReplayWorker:
 
     async def _attempt(self, record: ParkedRecord) -> bool:
         """Attempt one record; tell whether it took effect."""
+        if record.attempts > self._limits.attempt_limit:
+            await self._bury(record, f"attempts that never ended; before them: {record.last_error}")
+            return False
         try:
             await self._handler(record.envelope())
         except asyncio.CancelledError as error:
@@ -121,9 +124,7 @@ class ReplayWorker:
         if kind is FailureKind.PERMANENT or (
             kind is FailureKind.TRANSIENT and record.attempts >= self._limits.attempt_limit
         ):
-            if await self._store.bury(record, last_error=why, now=self._now()):
-                REPLAYED.labels(self._store.group, "dead").inc()
-                log.error("record.dead", error=why, **_named(record))
+            await self._bury(record, why)
             return
         counted = kind is FailureKind.TRANSIENT
         backoff = Backoff(
@@ -139,6 +140,11 @@ class ReplayWorker:
         )
         REPLAYED.labels(self._store.group, "failed" if counted else "put_off").inc()
         log.warning("record.failed_again", error=why, retry_in_seconds=pause_seconds, **_named(record))
+
+    async def _bury(self, record: ParkedRecord, why: str) -> None:
+        if await self._store.bury(record, last_error=why, now=self._now()):
+            REPLAYED.labels(self._store.group, "dead").inc()
+            log.error("record.dead", error=why, **_named(record))
 
     def _claim_until(self) -> datetime:
         return self._now() + timedelta(seconds=self._limits.claim_seconds)
