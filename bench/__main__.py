@@ -31,6 +31,7 @@ from bench.messaging import (
     measure_dynamodb,
     measure_latency,
     measure_peer,
+    measure_redrive,
     measure_relay,
     measure_upkeep,
 )
@@ -59,6 +60,7 @@ MESSAGING: dict[str, Callable[[], Coroutine[Any, Any, list[Measurement]]]] = {
     "upkeep": measure_upkeep.measure,
     "dynamodb": measure_dynamodb.measure,
     "peer": measure_peer.measure,
+    "redrive": measure_redrive.measure,
 }
 BENCHES |= MESSAGING
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -88,16 +89,16 @@ async def measure() -> list[Measurement]:
 
 
 async def drain(room: MessageRoom, *, relays: int, events: int) -> Drain:
-    """Let relays find a backlog at once, and time it from its commit to its last delete."""
+    """Let relays find a backlog at once, and time it from then to its last delete."""
     url, topic = await room.make_database(), await room.make_topic()
     connection = await asyncpg.connect(url)
     try:
         async with running_relays(room, url, relays) as running:
-            transaction = connection.transaction()
-            await transaction.start()
+            # They stand still while the backlog is written, or their polls would slow that down.
+            _signal(running, signal.SIGSTOP)
             await fill_outbox(connection, topic.name, events)
             cpu_before = sum(_cpu(relay) for relay in running)
-            await transaction.commit()
+            _signal(running, signal.SIGCONT)
             times = await _await_deleted(running, events)
             cpu_seconds = sum(_cpu(relay) for relay in running) - cpu_before
         assert await connection.fetchval("SELECT count(*) FROM outbox", timeout=60) == 0
@@ -129,6 +130,11 @@ async def running_relays(room: MessageRoom, url: str, count: int) -> AsyncIterat
 def _shared_out(relays: list[Child]) -> bool:
     held = [int(relay.last[1]) if relay.last else 0 for relay in relays]
     return sum(held) == OUTBOX_SHARDS and max(held) - min(held) <= 1
+
+
+def _signal(relays: list[Child], number: signal.Signals) -> None:
+    for relay in relays:
+        relay.process.send_signal(number)
 
 
 def _cpu(relay: Child) -> float:
