@@ -137,6 +137,8 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
 
     async def _commit(self, lanes: dict[TopicPartition, PartitionLane]) -> None:
         """Commit how far lanes have come; if that fails, a later commit or the next owner makes up."""
+        if not self._is_member():
+            return
         assigned = self._client.assignment()
         offsets = {
             partition: lane.committable_offset
@@ -153,6 +155,15 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
         else:
             for partition, offset in offsets.items():
                 lanes[partition].committed_offset = offset
+
+    def _is_member(self) -> bool:
+        """Tell whether the group knows this member, as far as the client has heard.
+
+        Once thrown out it would commit as nobody, which a broker grants while the group is empty: the
+        offsets that others have moved on since would go back.
+        """
+        coordinator = self._client._coordinator  # noqa: SLF001  # there is no other way to ask
+        return coordinator is not None and coordinator.generation >= 0
 
     def _measure(self) -> None:
         IN_FLIGHT.labels(self._group).set(sum(lane.unfinished_count for lane in self._lanes.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,13 @@ class KafkaSettings:
     kafka_client_id: str = "autodeal"
     """The name under which the broker's logs and quotas know this process."""
     kafka_security_protocol: str = "PLAINTEXT"
-    """PLAINTEXT or SSL."""
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+    kafka_sasl_mechanism: str = "SCRAM-SHA-512"
+    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; used by the SASL protocols."""
+    kafka_sasl_username: str | None = None
+    """Who this process is to the broker."""
+    kafka_sasl_password: str | None = field(default=None, repr=False)
+    """The password of that user."""
     kafka_idempotent_producer: bool = True
     """Off only for the embedded broker, which cannot hand out producer ids."""
     kafka_request_timeout_ms: int = 10_000
