@@ -24,6 +24,7 @@ from autodeal_messaging.postgres.schema import define_inbox, define_outbox
 from autodeal_messaging.topics_admin import ensure_topics
 
 GROUP = "chaos"
+DYNAMODB_GROUP = "chaos-in-dynamodb"
 POSTGRES_TOPIC = "chaos.postgres.v1"
 DYNAMODB_TOPIC = "chaos.dynamodb.v1"
 DYNAMODB_TABLE = "chaos-table"

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 import sys
-from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import structlog
 import uvloop
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tests.chaos.chaos_stage import (
-    CURE,
+    DYNAMODB_GROUP,
     DYNAMODB_SHARDS,
     DYNAMODB_TABLE,
     DYNAMODB_TOPIC,
-    EFFECT,
     GROUP,
-    POISONOUS,
     POSTGRES_TOPIC,
     Stage,
     open_postgres,
 )
+from tests.chaos.handle_events import DynamoDbHandler, PoisonError, PostgresHandler
 
-from autodeal_contracts.envelope import Envelope
 from autodeal_devstack.engines.probes import aws_client
 from autodeal_messaging.consumer import Consumer
 from autodeal_messaging.dynamodb.outbox_store import DynamoOutboxStore
@@ -38,62 +31,14 @@ from autodeal_messaging.parking.park_records import RecordParking
 from autodeal_messaging.parking.replay import ReplayWorker
 from autodeal_messaging.postgres.outbox_store import PostgresOutboxStore
 from autodeal_messaging.postgres.parking_store import PostgresParkingStore
-from autodeal_messaging.postgres.write import claim_all_in_inbox
 from autodeal_messaging.relay import Relay
 
-FAILING_SHARE = 0.1
-"""Attempts at a record that fail after its effect was written and before it is committed."""
 LIMITS = ParkingLimits(
     attempts_in_place=2, retry_first_seconds=0.5, retry_maximum_seconds=3.0, claim_seconds=5.0
 )
 
 
-class PoisonError(Exception):
-    """This event cannot take effect before somebody has mended the cause."""
-
-
-class PassingError(Exception):
-    """This attempt fails, as a bug that comes and goes would make it."""
-
-
 KINDS_OF_FAILURE = FailureKinds(permanent=(PoisonError,))
-
-
-class Handler:
-    """Appends effects in the transaction of their inbox marks, and now and then fails in between."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-
-    async def handle(self, envelope: Envelope) -> None:
-        """Bring one event into effect."""
-        await self.handle_together([envelope])
-
-    async def handle_together(self, envelopes: Sequence[Envelope]) -> None:
-        """Bring events of different keys into effect in one transaction."""
-        async with self._engine.begin() as connection:
-            claimed = await claim_all_in_inbox(connection, GROUP, [envelope.id for envelope in envelopes])
-            fresh = [envelope for envelope in envelopes if envelope.id in claimed]
-            if not fresh:
-                return
-            await connection.execute(insert(EFFECT), [_effect(envelope) for envelope in fresh])
-            if any(envelope.type == POISONOUS for envelope in fresh) and not await _is_cured(connection):
-                raise PoisonError
-            if random.random() < FAILING_SHARE:
-                raise PassingError
-
-
-def _effect(envelope: Envelope) -> dict[str, Any]:
-    return {
-        "topic": envelope.topic,
-        "key": envelope.key,
-        "sequence": envelope.sequence,
-        "event_id": envelope.id,
-    }
-
-
-async def _is_cured(connection: AsyncConnection) -> bool:
-    return await connection.scalar(select(CURE.c.id)) is not None
 
 
 async def relay_postgres(name: str, stage: Stage, stop: asyncio.Event) -> None:
@@ -120,7 +65,7 @@ async def consume(name: str, stage: Stage, stop: asyncio.Event) -> None:
     """Consume both topics, and replay what was parked."""
     del name
     async with open_postgres(stage, pool_size=8) as engine:
-        handler = Handler(engine)
+        handler = PostgresHandler(engine)
         parked = PostgresParkingStore(engine, GROUP)
         consumer = Consumer(
             stage.kafka,
@@ -134,7 +79,20 @@ async def consume(name: str, stage: Stage, stop: asyncio.Event) -> None:
         await asyncio.gather(consumer.run(stop), replay.run(stop))
 
 
-KINDS = {"relay": relay_postgres, "dynamodb-relay": relay_dynamodb, "consumer": consume}
+async def consume_into_dynamodb(name: str, stage: Stage, stop: asyncio.Event) -> None:
+    """Consume what came from DynamoDB as another service would, whose store that is."""
+    del name
+    async with aws_client("dynamodb", stage.dynamodb_url) as client:
+        handler = DynamoDbHandler(client)
+        await Consumer(stage.kafka, DYNAMODB_GROUP, [DYNAMODB_TOPIC], handler.handle).run(stop)
+
+
+KINDS = {
+    "relay": relay_postgres,
+    "dynamodb-relay": relay_dynamodb,
+    "consumer": consume,
+    "dynamodb-consumer": consume_into_dynamodb,
+}
 
 
 async def main(kind: str, name: str, encoded_stage: str) -> None:

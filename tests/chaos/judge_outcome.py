@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.chaos.chaos_stage import COMMITTED, DYNAMODB_TABLE, EFFECT
-from tests.chaos.write_events import DYNAMODB_KEYS
+from tests.chaos.handle_events import effects_key
+from tests.chaos.write_events import dynamodb_keys
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -34,6 +35,7 @@ class Verdict:
     """What is wrong, in words; empty when nothing is."""
 
     events: int
+    """Committed, counted once for each group that handles them."""
     missing: int
     """Committed and not in effect: lost, unless still on the way."""
     wrongs: Sequence[str] = field(default_factory=list)
@@ -67,9 +69,11 @@ async def read_outcome(engine: AsyncEngine, client: DynamoDBClient) -> Outcome:
     """Read what was committed, on both stores, and what took effect."""
     committed: defaultdict[str, list[str]] = defaultdict(list)
     effects: defaultdict[str, list[str]] = defaultdict(list)
-    for number in range(DYNAMODB_KEYS):
-        key = f"dynamodb-{number}"
+    for key in dynamodb_keys():
         committed[key] = await _read_ledger(client, key)
+        # Two groups handle these events, each into a store of its own.
+        committed[f"{key}, handled in DynamoDB"] = committed[key]
+        effects[f"{key}, handled in DynamoDB"] = await _read_effects(client, key)
     async with engine.connect() as connection:
         in_order = select(COMMITTED).order_by(COMMITTED.c.key, COMMITTED.c.sequence)
         for row in await connection.execute(in_order):
@@ -77,6 +81,11 @@ async def read_outcome(engine: AsyncEngine, client: DynamoDBClient) -> Outcome:
         for row in await connection.execute(select(EFFECT).order_by(EFFECT.c.position)):
             effects[row.key].append(row.event_id)
     return Outcome(committed=committed, effects=effects)
+
+
+async def _read_effects(client: DynamoDBClient, key: str) -> list[str]:
+    found = await client.get_item(TableName=DYNAMODB_TABLE, Key=effects_key(key), ConsistentRead=True)
+    return [event["S"] for event in found["Item"]["events"]["L"]] if "Item" in found else []
 
 
 async def _read_ledger(client: DynamoDBClient, key: str) -> list[str]:

@@ -6,7 +6,11 @@ import random
 from dataclasses import dataclass
 from enum import Enum
 
-WORKERS = ("relay-1", "relay-2", "dynamodb-relay-1", "dynamodb-relay-2", "consumer-1", "consumer-2")
+WORKERS = tuple(
+    f"{kind}-{number}"
+    for kind in ("relay", "dynamodb-relay", "consumer", "dynamodb-consumer")
+    for number in (1, 2)
+)
 ENGINES = ("kafka", "postgres", "dynamodb")
 
 

@@ -53,7 +53,7 @@ class ChaosReport:
         """Say it in a few lines."""
         said = "clean" if self.verdict.clean else "NOT CLEAN"
         summary = (
-            f"seed {self.seed}: {self.faults} faults, {self.verdict.events} events committed,"
+            f"seed {self.seed}: {self.faults} faults, {self.verdict.events} events to handle,"
             f" {self.redriven} redriven, settled after {self.settled_seconds:.1f} s: {said}"
         )
         lines = [summary]

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 POSTGRES_KEYS = 24
 DYNAMODB_KEYS = 8
 PAUSE_SECONDS = 0.1
+DYNAMODB_PAUSE_SECONDS = 0.4
+"""DynamoDB Local is slow: faster than this, the load itself would be the fault."""
 FAILED_PAUSE_SECONDS = 0.5
 TIMEOUT_SECONDS = 10.0
 ROLLED_BACK_SHARE = 0.1
@@ -49,16 +51,24 @@ async def write_until(stop: asyncio.Event, engine: AsyncEngine, client: DynamoDB
     A commit whose outcome is unknown is not repeated: what was committed is read from the stores.
     """
     chance = random.Random(seed)
-    writers: list[Callable[[], Awaitable[None]]] = [
-        *(_postgres_writer(engine, f"postgres-{number}", chance) for number in range(POSTGRES_KEYS)),
-        *(_dynamodb_writer(client, f"dynamodb-{number}", chance) for number in range(DYNAMODB_KEYS)),
+    writers = [
+        (_postgres_writer(engine, f"postgres-{number}", chance), PAUSE_SECONDS)
+        for number in range(POSTGRES_KEYS)
     ]
-    await asyncio.gather(*(_repeat(writer, stop, chance) for writer in writers))
+    writers += [(_dynamodb_writer(client, key, chance), DYNAMODB_PAUSE_SECONDS) for key in dynamodb_keys()]
+    await asyncio.gather(*(_repeat(writer, pause, stop, chance) for writer, pause in writers))
 
 
-async def _repeat(write: Callable[[], Awaitable[None]], stop: asyncio.Event, chance: random.Random) -> None:
+def dynamodb_keys() -> list[str]:
+    """Return the keys whose events are committed in DynamoDB."""
+    return [f"dynamodb-{number}" for number in range(DYNAMODB_KEYS)]
+
+
+async def _repeat(
+    write: Callable[[], Awaitable[None]], usual_seconds: float, stop: asyncio.Event, chance: random.Random
+) -> None:
     while not stop.is_set():
-        pause_seconds = PAUSE_SECONDS
+        pause_seconds = usual_seconds
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await write()
