@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import pytest
@@ -12,6 +12,8 @@ import pytest_asyncio
 from sqlalchemy import MetaData, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from autodeal_messaging.dynamodb.parking_store import DynamoParkingStore
+from autodeal_messaging.dynamodb.write import inbox_key, outbox_partition
 from autodeal_messaging.memory.inbox import MemoryInbox
 from autodeal_messaging.memory.parking_store import MemoryParkingStore
 from autodeal_messaging.parking.port import (
@@ -25,6 +27,9 @@ from autodeal_messaging.parking.port import (
 from autodeal_messaging.postgres.parking_schema import define_parked_records, define_parking_audit
 from autodeal_messaging.postgres.parking_store import PostgresParkingStore
 from autodeal_messaging.postgres.write import INBOX, OUTBOX
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
 
 GROUP = "autodeal-test"
 TOPIC = "autodeal.test.v1"
@@ -75,6 +80,34 @@ class PostgresParkingUnderTest:
             return [(row.topic, row.key, msgspec.json.decode(row.headers), row.value) for row in rows]
 
 
+class DynamoParkingUnderTest:
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+        self.store: ParkingStore = DynamoParkingStore(
+            client, table, GROUP, inbox_retention=timedelta(days=14), outbox_shards=1
+        )
+
+    async def is_handled(self, event_id: str) -> bool:
+        return "Item" in await self._client.get_item(TableName=self._table, Key=inbox_key(GROUP, event_id))
+
+    async def dead_letters(self) -> list[tuple[str, str, dict[str, str], bytes]]:
+        page = await self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :shard",
+            ExpressionAttributeValues={":shard": {"S": outbox_partition(0)}},
+        )
+        return [
+            (
+                item["topic"]["S"],
+                item["key"]["S"],
+                msgspec.json.decode(item["headers"]["S"]),
+                bytes(item["value"]["B"]),
+            )
+            for item in page["Items"]
+        ]
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def parking_engine(postgres_engine: AsyncEngine) -> AsyncEngine:
     metadata = MetaData()
@@ -91,7 +124,7 @@ def parking(kind_of_store: str, request: pytest.FixtureRequest) -> ParkingUnderT
     if kind_of_store == "postgres":
         return PostgresParkingUnderTest(need("parking_engine"))
     if kind_of_store == "dynamodb":
-        pytest.skip("not on this store yet")
+        return DynamoParkingUnderTest(need("dynamodb_client"), need("created_table"))
     return MemoryParkingUnderTest()
 
 
