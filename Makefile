@@ -104,6 +104,7 @@ chaos-short: $(STAMP)
 .PHONY: simulate
 simulate: $(STAMP) ## play whole purchases under every fault (SCHEDULES=20000 SEED=…)
 	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),20000) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.simulation --whole --schedules $$(( $(or $(SCHEDULES),20000) / 20 )) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: $(STAMP) bench-peer ## measure, as ratios against a limit taken in the same run (a JDK and Maven)

@@ -42,17 +42,30 @@ class SimulatedBroker:
         """By group, topic and partition: who reads it."""
         self.grown = WakeUp()
 
-    def append(self, topic: str, key: str, headers: list[tuple[str, bytes]], value: bytes) -> None:
+    def append(
+        self, topic: str, partition: int, key: str, headers: list[tuple[str, bytes]], value: bytes
+    ) -> None:
         """Write a record."""
-        partition = partition_of(key, PARTITIONS)
         log = self.log[topic, partition]
         log.append(LogRecord(topic, partition, len(log), key.encode(), tuple(headers), value))
         self.grown.ring()
 
     def append_record(self, record: OutboxRecord) -> None:
         """Write a record as a relay sends it."""
-        self.append(record.topic, record.key, decode_headers(record.encoded_headers), record.value)
+        self.append(
+            record.topic,
+            partition_of(record.key, PARTITIONS),
+            record.key,
+            decode_headers(record.encoded_headers),
+            record.value,
+        )
 
     def append_envelope(self, envelope: Envelope) -> None:
         """Write an event that no outbox held, such as a notification."""
-        self.append(envelope.topic, envelope.key, decode_headers(encode_headers(envelope)), envelope.data)
+        self.append(
+            envelope.topic,
+            partition_of(envelope.key, PARTITIONS),
+            envelope.key,
+            decode_headers(encode_headers(envelope)),
+            envelope.data,
+        )

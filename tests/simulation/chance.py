@@ -32,6 +32,8 @@ class Faults:
     refund_trouble: float = 0.0
     """A refund is refused, rejected or slow."""
     wrong_amount: float = 0.0
+    poison: float = 0.0
+    """An event cannot be handled, and others can."""
 
     def stop(self) -> None:
         """End every fault."""
@@ -50,6 +52,7 @@ RATES: dict[str, tuple[float, ...]] = {
     "rebalance": (0.0, 0.05, 0.2),
     "refund_trouble": (0.0, 0.0, 0.3),
     "wrong_amount": (0.0, 0.0, 0.2),
+    "poison": (0.0, 0.0, 0.1, 0.3),
 }
 """Each schedule draws its own mixture: a fault that is absent lets others show."""
 

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 def judge(world: World) -> list[str]:
     """Return every violation of every invariant, one sentence each."""
-    return [*violations(take_snapshot(world)), *_effects(world), *_nothing_from_nowhere(world)]
+    return [
+        *violations(take_snapshot(world)),
+        *_effects(world),
+        *_everybody_was_told(world),
+        *_money_went_back_once(world),
+        *_nothing_from_nowhere(world),
+    ]
 
 
 def take_snapshot(world: World) -> Snapshot:
@@ -62,10 +68,7 @@ def take_snapshot(world: World) -> Snapshot:
         ),
         records=tuple(_records(world)),
         ledger=tuple((entry.payment_id, entry.amount_cents) for entry in sales.ledger),
-        waiting=len(world.vehicle_events.records)
-        + len(world.sale_events.records)
-        + len(vehicle.deadlines)
-        + len(sales.deadlines),
+        waiting=world.waiting(),
     )
 
 
@@ -83,8 +86,8 @@ def _records(world: World) -> Iterator[RecordSeen]:
 
 
 def _effects(world: World) -> Iterator[str]:
-    """Each payment event took effect on its order once and in order; no money was paid out twice."""
-    state, sales = world.vehicle_store.state, world.sale_store.sales
+    """Each payment event took effect on its order once and in order."""
+    state = world.vehicle_store.state
     told: defaultdict[int, list[str]] = defaultdict(list)
     for envelope in world.sale_store.outbox:
         told[int(envelope.key)].append(envelope.type)
@@ -94,12 +97,6 @@ def _effects(world: World) -> Iterator[str]:
             yield f"effects: order {order_id} was told {told[order_id]} and noted {noted}"
         if [entry.sequence for entry in entries] != list(range(1, len(entries) + 1)):
             yield f"effects: the timeline of order {order_id} has gaps"
-    for order_id in state.orders.keys() ^ sales.keys():
-        yield f"effects: one service knows order {order_id} and the other does not"
-    for provider_id, count in world.provider.paid_out.items():
-        if count > 1:
-            reference = world.provider.payments[provider_id].reference
-            yield f"effects: the money of {reference} was given back {count} times"
     begun = Counter(
         (event.buyer_id, event.idempotency_key_digest)
         for event in map(unseal, state.outbox)
@@ -108,6 +105,28 @@ def _effects(world: World) -> Iterator[str]:
     for (buyer, _), count in begun.items():
         if count > 1:
             yield f"effects: {buyer} asked once and has {count} orders"
+
+
+def _everybody_was_told(world: World) -> Iterator[str]:
+    """Each event was handled by the other service."""
+    state, sales = world.vehicle_store.state, world.sale_store.sales
+    for order_id in state.orders.keys() ^ sales.keys():
+        yield f"effects: one service knows order {order_id} and the other does not"
+    for envelopes, inbox in (
+        (world.sale_store.outbox, state.inbox),
+        (state.outbox, world.sale_store.inbox),
+    ):
+        for envelope in envelopes:
+            if envelope.id not in inbox:
+                yield f"effects: {envelope.type} {envelope.id} of order {envelope.key} was never handled"
+
+
+def _money_went_back_once(world: World) -> Iterator[str]:
+    """No refund was paid out twice."""
+    for provider_id, count in world.provider.paid_out.items():
+        if count > 1:
+            reference = world.provider.payments[provider_id].reference
+            yield f"effects: the money of {reference} was given back {count} times"
 
 
 def _nothing_from_nowhere(world: World) -> Iterator[str]:

@@ -39,7 +39,7 @@ class Buyer:
     async def live(self) -> None:
         """Reserve the vehicle; then perhaps choose another way to pay, call it off, ask for money back."""
         draw = self.world.chance.draw
-        await asyncio.sleep(draw.random() * draw.choice((0.2, 30.0, 2400.0)))
+        await asyncio.sleep(draw.random() * draw.choice((0.2, 30.0, 2400.0)) * self.world.squeeze)
         order_id = await self._reserve()
         if order_id is None:
             return
@@ -52,7 +52,7 @@ class Buyer:
 
     async def _sometime(self, act: Callable[[int], Awaitable[None]], order_id: int) -> None:
         draw = self.world.chance.draw
-        await asyncio.sleep(draw.random() * draw.choice((1.0, 60.0, 2000.0)))
+        await asyncio.sleep(draw.random() * draw.choice((1.0, 60.0, 2000.0)) * self.world.squeeze)
         await act(order_id)
 
     async def _reserve(self) -> int | None:
@@ -94,7 +94,7 @@ class Buyer:
                     "vehicle-serve",
                     partial(self._refund, order_id, request),
                 )
-            await asyncio.sleep(self.world.chance.draw.random() * 600)
+            await asyncio.sleep(self.world.chance.draw.random() * 600 * self.world.squeeze)
 
     async def _refund(self, order_id: int, request: UnsafeRequest) -> object:
         return await self.world.vehicle().refund_order(order_id, request)
@@ -133,7 +133,7 @@ def face_payment(world: World, payment: ProviderPayment) -> None:
     """Let the buyer pay it, decline it or leave it, soon or late; and the bank return it, seldom."""
     chance = world.chance
     dice = chance.draw.random()
-    delay_seconds = chance.draw.random() * chance.draw.choice((1.0, 120.0, 1900.0))
+    delay_seconds = chance.draw.random() * chance.draw.choice((1.0, 120.0, 1900.0)) * world.squeeze
     if dice < 0.6:
         status = ProviderStatus.APPROVED
     elif dice < 0.7:
@@ -146,6 +146,6 @@ def face_payment(world: World, payment: ProviderPayment) -> None:
     )
     if chance.draw.random() < 0.05:
         chance.later(
-            delay_seconds + chance.draw.random() * 600,
+            delay_seconds + chance.draw.random() * 600 * world.squeeze,
             lambda: world.provider.act(payment.provider_id, ProviderStatus.APPROVED, ProviderStatus.REFUNDED),
         )

@@ -47,6 +47,7 @@ class SimulatedProvider(FakePaymentProvider):
         self.refunds: dict[str, Refund] = {}
         self.paid_out: Counter[str] = Counter()
         """How often the money of a payment was given back."""
+        self.squeeze = 1.0
         self.on_made: Callable[[ProviderPayment], None] = lambda _: None
         self.on_news: Callable[[str, bool], None] = lambda *_: None
         """Called with the provider's id, and whether the news are certain to be told in the end."""
@@ -98,7 +99,7 @@ class SimulatedProvider(FakePaymentProvider):
     def act(self, provider_id: str, was: ProviderStatus, status: ProviderStatus, detail: str = "") -> None:
         """Let the buyer, the bank or the clock act, if the payment is still what they take it for."""
         payment = self.payments[provider_id]
-        if payment.status is was:
+        if payment.status is was and payment.refund is not RefundStatus.IN_PROCESS:
             self.payments[provider_id] = replace(payment, status=status, detail=detail)
             if status is ProviderStatus.REFUNDED:
                 self.paid_out[provider_id] += 1
@@ -123,7 +124,9 @@ class SimulatedProvider(FakePaymentProvider):
         if status is RefundStatus.APPROVED:
             self._pay_out(made)
         if status is RefundStatus.IN_PROCESS:
-            self.chance.later(self.chance.draw.random() * SLOW_REFUND_SECONDS, lambda: self._settle(made))
+            self.chance.later(
+                self.chance.draw.random() * SLOW_REFUND_SECONDS * self.squeeze, lambda: self._settle(made)
+            )
         return made
 
     def _settle(self, refund: Refund) -> None:

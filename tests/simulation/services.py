@@ -32,7 +32,7 @@ from autodeal_vehicle.app.refund_order import RefundOrder
 from autodeal_vehicle.app.surroundings import Surroundings
 from autodeal_vehicle.domain.order import Alarm
 from autodeal_vehicle.domain.sale_deadline import SaleDeadlines
-from autodeal_vehicle.entrypoints.consume_payment_events import payment_event_handler
+from autodeal_vehicle.entrypoints.consume_payment_events import payment_event_handler, payment_events_handler
 from autodeal_vehicle.entrypoints.handle_deadlines import sale_deadline_handler
 
 
@@ -62,7 +62,9 @@ class VehicleService:
         self.cancel_order = CancelOrder(store, surroundings)
         self.refund_order = RefundOrder(store, surroundings)
         self.confirm_pickup = ConfirmPickup(store, surroundings)
-        self.handle: Handler = payment_event_handler(HandlePaymentEvent(store, surroundings))
+        handle = HandlePaymentEvent(store, surroundings)
+        self.handle: Handler = payment_event_handler(handle)
+        self.handle_together = payment_events_handler(handle)
         self.handle_deadline: DeadlineHandler = sale_deadline_handler(ExpireOrder(store, surroundings))
 
 

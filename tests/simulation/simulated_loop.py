@@ -44,6 +44,10 @@ PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
 """The process of the current task; None for the world around the processes."""
 
 
+UNWIND_ROUNDS = 8
+UNWIND_SECONDS = 20.0
+
+
 class NoEndError(AssertionError):
     """The simulation went on and on: something is tried for ever."""
 
@@ -75,6 +79,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     """
 
     def __init__(self, *, step_limit: int) -> None:
+        self._is_ended = False
+        self._is_closing = False
+        self._dropped: list[_Handle] = []
         self._ready: deque[_Handle] = deque()
         self._timers: list[tuple[float, int, _Handle]] = []
         self._count = 0
@@ -85,9 +92,27 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def run(self) -> None:
         """Run until nothing is left to do; raises NoEndError at the limit of steps."""
-        while self._step():
+        while not self._is_ended and self._step():
             if self.steps > self._step_limit:
                 raise NoEndError(f"no end after {self.steps} steps and {self._now:.0f} s")
+
+    def end(self) -> None:
+        """Stop after this step, whatever else there is to do."""
+        self._is_ended = True
+
+    def unwind(self) -> None:
+        """Cancel every task, also of dead processes, and let each clean up as it wants to."""
+        self._is_closing = True
+        self._ready.extend(self._dropped)
+        self._dropped.clear()
+        for _ in range(UNWIND_ROUNDS):
+            # Some take a cancellation for an error of Kafka's and join again, so they are told again.
+            self._tasks = [(task, own) for task, own in self._tasks if not task.done()]
+            for task, _ in self._tasks:
+                task.cancel()
+            until = self._now + UNWIND_SECONDS
+            while self._ready or (self._timers and self._timers[0][0] <= until):
+                self._step()
 
     def close_down(self) -> None:
         """End every task there ever was, so that none is left to the garbage collector."""
@@ -96,6 +121,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 context.run(task.get_coro().close)
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._tasks.clear()
+        self._dropped.clear()
         self._timers.clear()
         self._ready.clear()
 
@@ -122,8 +148,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             return False
         if not handle.is_cancelled:
             process = handle.context.get(PROCESS)
-            if process is None or not process.is_dead:
+            if process is None or not process.is_dead or self._is_closing:
                 handle.context.run(handle.callback, *handle.args)
+            else:
+                self._dropped.append(handle)
         return True
 
     def time(self) -> float:

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.play import play
+from tests.simulation.whole_mutations import WHOLE_MUTATIONS
 
 ROOT = Path(__file__).parents[2]
 SCHEDULES = 40
+WHOLE_SCHEDULES = 10
 CATCH_WITHIN = 500
 
 
@@ -22,6 +24,12 @@ CATCH_WITHIN = 500
 def test_every_invariant_holds_when_everything_goes_wrong(first: int) -> None:
     for seed in range(first, first + SCHEDULES):
         assert play(seed).violations == [], f"python -m tests.simulation --replay {seed}"
+
+
+@pytest.mark.parametrize("first", range(0, 4 * WHOLE_SCHEDULES, WHOLE_SCHEDULES))
+def test_every_invariant_holds_when_the_real_relay_and_consumer_run(first: int) -> None:
+    for seed in range(first, first + WHOLE_SCHEDULES):
+        assert play(seed, whole=True).violations == [], f"python -m tests.simulation --whole --replay {seed}"
 
 
 def test_purchases_end_in_every_way_when_many_are_played() -> None:
@@ -38,16 +46,24 @@ def test_a_mistake_is_noticed_when_it_is_made_on_purpose(mutation: Mutation) -> 
         assert any(play(seed).violations for seed in range(CATCH_WITHIN))
 
 
-def test_a_schedule_repeats_itself_when_its_seed_is_played_again() -> None:
-    seed = next(seed for seed in range(100) if play(seed).deaths > 5)
-    digests = {_digest(seed, hash_seed) for hash_seed in ("1", "2")}
-    assert digests == {hashlib.sha256("\n".join(play(seed, traced=True).trace).encode()).hexdigest()}
+@pytest.mark.parametrize("mutation", WHOLE_MUTATIONS.values(), ids=WHOLE_MUTATIONS.keys())
+def test_a_mistake_in_messaging_is_noticed_when_it_is_made_on_purpose(mutation: Mutation) -> None:
+    with mutation():
+        assert any(play(seed, whole=True).violations for seed in range(CATCH_WITHIN))
 
 
-def _digest(seed: int, hash_seed: str) -> str:
+@pytest.mark.parametrize("whole", [False, True], ids=["plain", "whole"])
+def test_a_schedule_repeats_itself_when_its_seed_is_played_again(*, whole: bool) -> None:
+    seed = next(seed for seed in range(100) if play(seed, whole=whole).deaths > 3)
+    told = "\n".join(play(seed, traced=True, whole=whole).trace)
+    digests = {_digest(seed, hash_seed, whole=whole) for hash_seed in ("1", "2")}
+    assert digests == {hashlib.sha256(told.encode()).hexdigest()}
+
+
+def _digest(seed: int, hash_seed: str, *, whole: bool) -> str:
     """Play a schedule in another process, whose sets have another order."""
     told = subprocess.run(
-        [sys.executable, "-m", "tests.simulation", "--replay", str(seed)],
+        [sys.executable, "-m", "tests.simulation", "--replay", str(seed), *(["--whole"] if whole else [])],
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,

@@ -21,6 +21,8 @@ from autodeal_messaging.outbox.port import OutboxRecord
 Handler = Callable[[Envelope], Awaitable[None]]
 Deadlines = Callable[[], Iterable[tuple[str, str, datetime]]]
 RETRY_SECONDS = 1.0
+BUSY_SECONDS = 20.0
+"""A slow relay finds several events of an order when it comes to look."""
 BATCH = 4
 
 
@@ -35,6 +37,8 @@ class PlainRelay:
     async def run(self) -> None:
         while True:
             await self.chance.pause()
+            if self.chance.strikes(self.chance.faults.slow):
+                await asyncio.sleep(self.chance.draw.random() * BUSY_SECONDS)
             batch = self.read()
             if not batch:
                 await self.outbox.wake_up.wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -31,20 +30,15 @@ BEGINNING = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
 FAULTS_END_SECONDS = (10.0, 300.0, 2400.0)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a mutation may replace."""
-
-    relay: type[PlainRelay] = PlainRelay
-    consumer: type[PlainConsumer] = PlainConsumer
-
-
 class World:
     """Everything there is in one schedule."""
 
-    def __init__(self, loop: SimulatedLoop, seed: int, *, traced: bool, parts: Parts) -> None:
+    squeeze = 1.0
+    """By how much people hurry."""
+    faults_end_seconds = FAULTS_END_SECONDS
+
+    def __init__(self, loop: SimulatedLoop, seed: int, *, traced: bool) -> None:
         self.loop = loop
-        self.parts = parts
         self.chance = Chance(seed, loop, trace=[] if traced else None)
         self.broker = SimulatedBroker()
         vehicle_deadline_set, self.sale_deadline_set = WakeUp(), WakeUp()
@@ -57,6 +51,9 @@ class World:
         self.provider.on_news = self._call_back
         self.processes: dict[str, Process] = {}
         self.services: dict[str, VehicleService | PaymentService] = {}
+        self.provider.squeeze = self.squeeze
+        self.at_peace = asyncio.Event()
+        """No more faults, and everybody has done what they wanted."""
         self._notifications = 0
 
     def clock(self) -> datetime:
@@ -83,10 +80,27 @@ class World:
             self.vehicle_store.state.vehicles[number] = _vehicle(number)
         for name, main in self._mains().items():
             self.loop.create_task(self._keep_alive(name, main))
-        for number in range(buyers):
-            buyer = Buyer(self, f"buyer-{number}", 1 + number % vehicles)
-            self.loop.create_task(buyer.live())
-        self.chance.later(draw.random() * draw.choice(FAULTS_END_SECONDS), self.chance.faults.stop)
+        living = [
+            self.loop.create_task(Buyer(self, f"buyer-{number}", 1 + number % vehicles).live())
+            for number in range(buyers)
+        ]
+        self.loop.create_task(self._come_to_peace(living))
+
+    async def _come_to_peace(self, living: list[asyncio.Task[None]]) -> None:
+        draw = self.chance.draw
+        await asyncio.sleep(draw.random() * draw.choice(self.faults_end_seconds))
+        self.chance.faults.stop()
+        await asyncio.gather(*living)
+        self.at_peace.set()
+
+    def waiting(self) -> int:
+        """Count rows in outboxes and deadlines."""
+        return (
+            len(self.vehicle_events.records)
+            + len(self.sale_events.records)
+            + len(self.vehicle_store.state.deadlines)
+            + len(self.sale_store.deadlines)
+        )
 
     def _mains(self) -> dict[str, Callable[[], Awaitable[object]]]:
         return {
@@ -116,8 +130,8 @@ class World:
 
     async def _work_vehicle(self) -> None:
         service = self._vehicle_service()
-        relay = self.parts.relay(self.chance, self.vehicle_events, self.broker)
-        consumer = self.parts.consumer(
+        relay = PlainRelay(self.chance, self.vehicle_events, self.broker)
+        consumer = PlainConsumer(
             self.chance, self.broker, "autodeal-vehicle", [topics.PAYMENT], service.handle
         )
         state = self.vehicle_store.state
@@ -132,8 +146,8 @@ class World:
 
     async def _work_payment(self) -> None:
         service = self._payment_service()
-        relay = self.parts.relay(self.chance, self.sale_events, self.broker)
-        consumer = self.parts.consumer(
+        relay = PlainRelay(self.chance, self.sale_events, self.broker)
+        consumer = PlainConsumer(
             self.chance,
             self.broker,
             "autodeal-payment",
