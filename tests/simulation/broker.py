@@ -41,6 +41,7 @@ class SimulatedBroker:
         self.owner: dict[tuple[str, str, int], object] = {}
         """By group, topic and partition: who reads it."""
         self.grown = WakeUp()
+        self.partition_grown: defaultdict[tuple[str, int], WakeUp] = defaultdict(WakeUp)
 
     def append(
         self, topic: str, partition: int, key: str, headers: list[tuple[str, bytes]], value: bytes
@@ -49,6 +50,7 @@ class SimulatedBroker:
         log = self.log[topic, partition]
         log.append(LogRecord(topic, partition, len(log), key.encode(), tuple(headers), value))
         self.grown.ring()
+        self.partition_grown[topic, partition].ring()
 
     def append_record(self, record: OutboxRecord) -> None:
         """Write a record as a relay sends it."""

@@ -100,7 +100,7 @@ class PlainConsumer:
         offset = self.broker.committed[where]
         while self.broker.owner[where] is me:
             if offset >= len(log):
-                await self.broker.grown.wait()
+                await self.broker.partition_grown[topic, partition].wait()
                 continue
             await self.chance.pause()
             offset = await self.take(log[offset], where)

@@ -21,13 +21,22 @@ from tests.simulation.workers import PlainConsumer, PlainDeadlineWorker, PlainRe
 from autodeal_contracts import topics
 from autodeal_contracts.catalog import seal
 from autodeal_contracts.events.notification import NotificationReceived
+from autodeal_contracts.events.sale import PaymentMethod
 from autodeal_contracts.saga import VehicleState
 from autodeal_payment.domain.schedule import Schedule
 from autodeal_vehicle.domain.sale_deadline import SaleDeadlines
 from autodeal_vehicle.domain.vehicle import Vehicle, VehicleDetails
 
 BEGINNING = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
+HASTY_BOLETO = timedelta(hours=1)
 FAULTS_END_SECONDS = (10.0, 300.0, 2400.0)
+
+
+class HastyBoletos(SaleDeadlines):
+    """A boleto is paid within hours: three days of the janitor's questions show nothing new."""
+
+    def expiry(self, method: PaymentMethod, now: datetime) -> datetime:
+        return now + HASTY_BOLETO if method is PaymentMethod.BOLETO else super().expiry(method, now)
 
 
 class World:
@@ -164,7 +173,7 @@ class World:
         await asyncio.gather(relay.run(), consumer.run(), deadlines.run())
 
     def _vehicle_service(self) -> VehicleService:
-        return VehicleService(self.vehicle_store, self.clock, SaleDeadlines())
+        return VehicleService(self.vehicle_store, self.clock, HastyBoletos())
 
     def _payment_service(self) -> PaymentService:
         return PaymentService(self.sale_store, self.provider, self.clock, self.loop.time, Schedule())
