@@ -22,10 +22,12 @@ from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.parking.park_records import RecordParking
 from autodeal_messaging.parking.port import ParkingStore
 from autodeal_messaging.parking.replay import ReplayWorker
+from autodeal_messaging.parking.unsendable import outbox_group
 from autodeal_messaging.postgres.deadline_store import PostgresDeadlineStore
 from autodeal_messaging.postgres.notify import PostgresListener
 from autodeal_messaging.postgres.outbox_store import PostgresOutboxStore
 from autodeal_messaging.postgres.parking_store import PostgresParkingStore
+from autodeal_messaging.postgres.unsendable_store import PostgresUnsendableStore
 from autodeal_messaging.relay import Relay
 from autodeal_platform.health import Health
 from autodeal_platform.http_app import create_app
@@ -197,7 +199,13 @@ def make_worker(settings: Settings, health: Health) -> Worker:
     store = PostgresStore(engine, settings.outbox_shards)
     health.add_check("database", partial(_ask, engine))
     relay = Relay(
-        PostgresOutboxStore(database_url, shards=settings.outbox_shards), settings, relay_nudge, SERVICE
+        PostgresOutboxStore(database_url, shards=settings.outbox_shards),
+        settings,
+        relay_nudge,
+        SERVICE,
+        unsendable=PostgresUnsendableStore(
+            engine, outbox_group(SERVICE), outbox_shards=settings.outbox_shards
+        ),
     )
     handle_payment_event = HandlePaymentEvent(store, surroundings)
     parked = PostgresParkingStore(engine, CONSUMER, outbox_shards=settings.outbox_shards)
@@ -224,11 +232,14 @@ def make_worker(settings: Settings, health: Health) -> Worker:
 
 
 @asynccontextmanager
-async def open_parking(settings: OperatorSettings) -> AsyncIterator[ParkingStore]:
+async def open_parking(settings: OperatorSettings, *, of_outbox: bool = False) -> AsyncIterator[ParkingStore]:
     """Give the parked records, for an operator's commands, for the length of a block."""
     engine = create_engine(settings, OPERATE_NAME)
     async with _disposing(engine):
-        yield PostgresParkingStore(engine, CONSUMER, outbox_shards=settings.outbox_shards)
+        if of_outbox:
+            yield PostgresUnsendableStore(engine, outbox_group(SERVICE), outbox_shards=settings.outbox_shards)
+        else:
+            yield PostgresParkingStore(engine, CONSUMER, outbox_shards=settings.outbox_shards)
 
 
 async def _ask(engine: AsyncEngine) -> None:

@@ -25,9 +25,18 @@ USAGE_ERROR = 2
 LIST_LIMIT = 100
 
 
-def add_dlq_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `dlq` and its own commands to a service's command line."""
+def add_dlq_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], *, with_outbox: bool = False
+) -> None:
+    """Add `dlq` and its own commands to a service's command line.
+
+    `with_outbox` adds a switch to the events that the service's relay has set aside.
+    """
     dlq = commands.add_parser("dlq", help="look at records that failed, and bring them through")
+    if with_outbox:
+        dlq.add_argument(
+            "--outbox", action="store_true", help="events that Kafka refused, not records that failed here"
+        )
     acts = dlq.add_subparsers(dest="act", required=True)
     listing = acts.add_parser("list", help="list parked and dead records")
     _add_filter(listing)
