@@ -75,6 +75,8 @@ def main() -> int:
     stored: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in names:
         sys.stdout.write(f"measuring {name} …\n")
+        sys.stdout.flush()
+        load_before = os.getloadavg()[0]
         # The relay and the consumer live on uvloop, so their limits shall not have a slower loop.
         run = uvloop.run if name in MESSAGING else asyncio.run
         for found in run(BENCHES[name]()):
@@ -82,6 +84,7 @@ def main() -> int:
                 "benchmark": name,
                 "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "machine": MACHINE,
+                "load_before": round(load_before, 1),
                 **asdict(found),
             }
             sys.stdout.write(f"  {found.name}: {found.figure}; {found.beside}; ratio {found.ratio:.2f}\n")

@@ -21,7 +21,7 @@ from bench.messaging.child_process import Child, child
 from bench.messaging.message_room import KEYS, BenchTopic, MessageRoom, fill_outbox, key_names, message_room
 from bench.messaging.verify_order import verify_order
 
-EVENTS = 200_000
+EVENTS = 100_000
 MILLION = 1_000_000
 ROUNDS = 3
 WANTED_PER_SECOND = 40_000

@@ -39,10 +39,11 @@ class Writer:
 
     async def commit(self, first: int, count: int) -> None:
         """Commit so many events; the keys take turns."""
-        now = datetime.now(UTC)
-        rows = [outbox_values(self._event(number, now)) for number in range(first, first + count)]
         columns = ("shard", "topic", "key", "headers", "value")
         async with self._pool.acquire() as connection:
+            # The time of the commit, not of the wish for one: a writer may have to wait for its turn.
+            now = datetime.now(UTC)
+            rows = [outbox_values(self._event(number, now)) for number in range(first, first + count)]
             await connection.execute(_INSERT, *([row[name] for row in rows] for name in columns))
         self._notifier.ring()
         self.written += count
