@@ -83,7 +83,12 @@ def ledger_consumer(
 
 async def main(kafka: str, url: str, group: str, topic: str) -> None:
     settings = msgspec.json.decode(kafka, type=KafkaSettings)
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=20)
+    engine = create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_size=20,
+        # Stopped in the middle of a transaction it would hold its locks, and its keys with them.
+        connect_args={"server_settings": {"idle_in_transaction_session_timeout": "2000"}},
+    )
     print("ready", flush=True)  # noqa: T201  # the test waits for it
     await ledger_consumer(settings, group, topic, Ledger(engine)).run(asyncio.Event())
 

@@ -165,12 +165,15 @@ async def test_no_offset_goes_back_and_nothing_is_double_when_a_consumer_slept_t
         process.send_signal(signal.SIGSTOP)
         async with running(ledger_consumer(impatient, group, topic.name, ledger).run):
             await until(more(ledger, await ledger.total(), 1_000))
-        offsets = await committed(impatient, group, topic)
-        # Nobody is in the group now: who has been thrown out of it could set the offsets back.
-        process.send_signal(signal.SIGCONT)
-        await until(more(ledger, await ledger.total(), 400))
-        after = await committed(impatient, group, topic)
-        assert all(after[partition] >= offset for partition, offset in offsets.items())
+        async with offsets_of(impatient, group, topic) as committed:
+            # Nobody is in the group now: who has been thrown out of it could set the offsets back.
+            before = await committed()
+            process.send_signal(signal.SIGCONT)
+            came = more(ledger, await ledger.total(), 400)
+            while not await came():
+                after = await committed()
+                assert all(after[partition] >= offset for partition, offset in before.items())
+                before = after
     async with running(ledger_consumer(impatient, group, topic.name, ledger).run):
         await verify(ledger, load, until)
 
@@ -195,13 +198,21 @@ async def sleeper(settings: KafkaSettings, *rest: str) -> AsyncIterator[asyncio.
         await process.communicate()
 
 
-async def committed(settings: KafkaSettings, group: str, topic: Any) -> dict[TopicPartition, int]:
+@asynccontextmanager
+async def offsets_of(
+    settings: KafkaSettings, group: str, topic: Any
+) -> AsyncIterator[Callable[[], Awaitable[dict[TopicPartition, int]]]]:
+    """Give a look at what the group has committed."""
+    partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
     admin = make_admin(settings)
     await admin.start()
-    try:
-        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+
+    async def committed() -> dict[TopicPartition, int]:
         offsets = await admin.list_consumer_group_offsets(group, partitions=partitions)
         return {partition: found.offset for partition, found in offsets.items()}
+
+    try:
+        yield committed
     finally:
         await admin.close()
 
