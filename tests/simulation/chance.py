@@ -52,7 +52,7 @@ RATES: dict[str, tuple[float, ...]] = {
     "rebalance": (0.0, 0.05, 0.2),
     "refund_trouble": (0.0, 0.0, 0.3),
     "wrong_amount": (0.0, 0.0, 0.2),
-    "poison": (0.0, 0.0, 0.1, 0.3),
+    "poison": (0.0, 0.1, 0.3),
 }
 """Each schedule draws its own mixture: a fault that is absent lets others show."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -27,21 +27,20 @@ def commit_the_offset_first() -> AbstractContextManager[object]:
 
 def handle_a_key_side_by_side() -> AbstractContextManager[object]:
     """Records of one key do not wait for each other."""
-    add = PartitionLane.add
 
-    def add_each(self: PartitionLane, records: Iterable[ConsumerRecord]) -> None:
+    async def run(lane: PartitionLane, record: ConsumerRecord) -> None:
+        if await lane._handle(record, lane._closing):
+            lane._finish(record.offset)
+
+    def add(self: PartitionLane, records: Iterable[ConsumerRecord]) -> None:
         for record in records:
-            self._keys.pop(record.key, None)
-            add(self, [record])
+            self._unfinished.append(record.offset)
+            self._next_offset = record.offset + 1
+            task = asyncio.create_task(run(self, record))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def run_key(self: PartitionLane, key: bytes | None) -> None:
-        waiting = self._keys.get(key, deque())
-        while waiting and not self._closing.is_set():
-            if not await self._handle(waiting[0], self._closing):
-                return
-            self._finish(waiting.popleft().offset)
-
-    return patch.multiple(PartitionLane, add=add_each, _run_key=run_key)
+    return patch.object(PartitionLane, "add", add)
 
 
 def park_without_siblings() -> AbstractContextManager[object]:

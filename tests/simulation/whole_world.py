@@ -66,9 +66,9 @@ TIME_TO_PAY = timedelta(seconds=60)
 SURROUNDINGS = (VehiclesUnavailableError, SalesUnavailableError)
 KINDS = FailureKinds(surroundings=SURROUNDINGS, permanent=(UndecodableEventError,))
 LOOK_AGAIN_SECONDS = 3.0
-CRASH_SHARE = 0.2
+CRASH_SHARE = 0.3
 """There are many more awaits in the real workers."""
-FAULTS_END_SECONDS = (5.0, 40.0, 90.0)
+FAULTS_END_SECONDS = (30.0, 60.0, 120.0)
 
 
 class SqueezedDeadlines(SaleDeadlines):
@@ -83,6 +83,7 @@ class WholeWorld(World):
 
     squeeze = 1 / 30
     faults_end_seconds = FAULTS_END_SECONDS
+    crowds = ((1, 1), (1, 2), (2, 3), (3, 5))
 
     def __init__(self, loop: SimulatedLoop, seed: int, *, traced: bool) -> None:
         super().__init__(loop, seed, traced=traced)
@@ -92,6 +93,7 @@ class WholeWorld(World):
             for group in ("autodeal-vehicle", "autodeal-payment")
         }
         self.chance.faults.crash *= CRASH_SHARE
+        self.chance.faults.rebalance *= 2
         self._relay_names = count(1)
         self._poisoned: dict[str, Exception | None] = {}
 

@@ -45,6 +45,8 @@ class World:
     squeeze = 1.0
     """By how much people hurry."""
     faults_end_seconds = FAULTS_END_SECONDS
+    crowds: tuple[tuple[int, int], ...] = ((1, 1), (1, 2), (2, 2), (2, 3))
+    """Vehicles and buyers."""
 
     def __init__(self, loop: SimulatedLoop, seed: int, *, traced: bool) -> None:
         self.loop = loop
@@ -84,7 +86,7 @@ class World:
     def begin(self) -> None:
         """Offer vehicles, start every process, let people in, and end the faults some time."""
         draw = self.chance.draw
-        vehicles, buyers = draw.choice(((1, 1), (1, 2), (2, 2), (2, 3)))
+        vehicles, buyers = draw.choice(self.crowds)
         for number in range(1, vehicles + 1):
             self.vehicle_store.state.vehicles[number] = _vehicle(number)
         for name, main in self._mains().items():
