@@ -20,8 +20,10 @@ Result = TypeVar("Result")
 class Process:
     """What dies together: its tasks never run again, and its open transactions are rolled back."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, clock_error_seconds: float = 0.0) -> None:
         self.name = name
+        self.clock_error_seconds = clock_error_seconds
+        """By how much its machine's clock is fast; negative when it is slow."""
         self.is_dead = False
         self.transactions: dict[object, Callable[[], None]] = {}
         """By transaction, how the database ends it when the connection is gone."""

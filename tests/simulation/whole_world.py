@@ -106,7 +106,7 @@ class WholeWorld(World):
     def waiting(self) -> int:
         """Count what is still to be done."""
         parked = sum(len(store.records) for store in self.parked.values())
-        return super().waiting() + parked + self._unread()
+        return super().waiting() + parked + self._unread() + self.webhooks_under_way
 
     def _unread(self) -> int:
         groups = {topics.PAYMENT: "autodeal-vehicle"}

@@ -13,7 +13,7 @@ from tests.simulation.people import Buyer, face_payment
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.sale_store import SimulatedSaleStore
 from tests.simulation.services import PaymentService, VehicleService
-from tests.simulation.simulated_loop import Process, SimulatedLoop
+from tests.simulation.simulated_loop import PROCESS, Process, SimulatedLoop
 from tests.simulation.vehicle_store import SimulatedOutbox, SimulatedVehicleStore
 from tests.simulation.wake_up import WakeUp
 from tests.simulation.workers import PlainConsumer, PlainDeadlineWorker, PlainRelay
@@ -28,6 +28,7 @@ from autodeal_vehicle.domain.sale_deadline import SaleDeadlines
 from autodeal_vehicle.domain.vehicle import Vehicle, VehicleDetails
 
 BEGINNING = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
+CLOCK_ERRORS_SECONDS = (0.0, 0.5, 3.0)
 HASTY_BOLETO = timedelta(hours=1)
 FAULTS_END_SECONDS = (10.0, 300.0, 2400.0)
 
@@ -65,11 +66,15 @@ class World:
         self.provider.squeeze = self.squeeze
         self.at_peace = asyncio.Event()
         """No more faults, and everybody has done what they wanted."""
+        self._clock_error_seconds = self.chance.draw.choice(CLOCK_ERRORS_SECONDS)
         self._notifications = 0
+        self.webhooks_under_way = 0
 
     def clock(self) -> datetime:
-        """Return the time everywhere."""
-        return BEGINNING + timedelta(seconds=self.loop.time())
+        """Return the time as the process that asks has it: no two clocks agree."""
+        process = PROCESS.get()
+        error_seconds = process.clock_error_seconds if process is not None else 0.0
+        return BEGINNING + timedelta(seconds=self.loop.time() + error_seconds)
 
     def vehicle(self) -> VehicleService:
         """Return the vehicle service as its HTTP process runs it."""
@@ -124,7 +129,7 @@ class World:
     async def _keep_alive(self, name: str, main: Callable[[], Awaitable[object]]) -> None:
         """Start a process, and another one when it died."""
         while True:
-            process = Process(name)
+            process = Process(name, (self.chance.draw.random() - 0.5) * 2 * self._clock_error_seconds)
             died = WakeUp()
             process.transactions[died] = died.ring
             self.processes[name] = process
@@ -187,10 +192,12 @@ class World:
             return
         for _ in range(2 if chance.strikes(chance.faults.duplicate) else 1):
             self._notifications += 1
-            delay_seconds = chance.draw.random() * chance.draw.choice((0.1, 3.0, 120.0))
+            self.webhooks_under_way += 1
+            delay_seconds = chance.draw.random() * chance.draw.choice((0.1, 3.0, 120.0 * self.squeeze))
             chance.later(delay_seconds, partial(self._notify, provider_id, self._notifications))
 
     def _notify(self, provider_id: str, number: int) -> None:
+        self.webhooks_under_way -= 1
         now = self.clock()
         event = NotificationReceived(
             provider_payment_id=provider_id, received_at=now, request_id=f"request-{number}"
