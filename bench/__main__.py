@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import platform
 import re
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvloop
 
 from bench import (
@@ -55,6 +57,7 @@ BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Measurement]]]] = {
 }
 MESSAGING: dict[str, Callable[[], Coroutine[Any, Any, list[Measurement]]]] = {
     "relay": measure_relay.measure,
+    "backlog": measure_relay.measure_backlog,
     "consumer": measure_consumer.measure,
     "chain": measure_latency.measure,
     "upkeep": measure_upkeep.measure,
@@ -67,6 +70,7 @@ BENCHES |= MESSAGING
 
 def main() -> int:
     """Run the benchmarks that are named, or all."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     names = sys.argv[1:] or list(BENCHES)
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
