@@ -191,6 +191,21 @@ async def test_a_record_without_key_value_or_event_is_kept_when_it_is_parked(
     assert msgspec.structs.replace(kept, id="") == sent
 
 
+async def test_a_large_record_is_kept_whole_when_it_is_parked_and_dies(parking: ParkingUnderTest) -> None:
+    large = bytes(range(256)) * 4_000
+    await parking.store.park(msgspec.structs.replace(record(offset=1), value=large))
+    await parking.store.park(msgspec.structs.replace(record(offset=2), value=large))
+    claimed = await claim_one(parking)
+    assert claimed.value == large
+    assert await parking.store.bury(claimed, last_error="too much", now=SOON)
+    [copy] = await parking.dead_letters()
+    assert large.startswith(copy[3])
+    assert await parking.store.revive(entry("redrive", claimed, at=SOON))
+    following = await parking.store.settle(await claim_one(parking, SOON, LATER), now=SOON, claim_until=LATER)
+    assert following is not None
+    assert following.value == large
+
+
 @pytest.mark.parametrize("event_id", ["", None])
 async def test_a_record_is_parked_once_when_it_is_delivered_again(
     parking: ParkingUnderTest, event_id: str | None

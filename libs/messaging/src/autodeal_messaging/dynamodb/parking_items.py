@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from autodeal_messaging.dynamodb.parking_values import COPY_BYTES, PIECE_BYTES
 from autodeal_messaging.dynamodb.write import outbox_partition, sortable_time
 from autodeal_messaging.outbox.port import shard_of
 from autodeal_messaging.parking.dead_letter import dead_letter
@@ -139,6 +142,11 @@ def read_key_item(item: Mapping[str, Any]) -> KeyItem:
     )
 
 
+def is_large(value: bytes | None) -> bool:
+    """Tell whether a value is kept in pieces."""
+    return value is not None and len(value) > PIECE_BYTES
+
+
 def write_record(record: ParkedRecord) -> Item:
     """Return the item of a record that has an id."""
     found: Item = {
@@ -157,7 +165,8 @@ def write_record(record: ParkedRecord) -> Item:
     }
     optional: dict[str, Any] = {
         "record_key": None if record.record_key is None else {"B": record.record_key},
-        "value": None if record.value is None else {"B": record.value},
+        "value": None if record.value is None or is_large(record.value) else {"B": record.value},
+        "value_bytes": {"N": str(len(record.value or b""))} if is_large(record.value) else None,
         "event_id": None if record.event_id is None else {"S": record.event_id},
         "event_type": None if record.event_type is None else {"S": record.event_type},
         "next_attempt_at": record.next_attempt_at and {"S": record.next_attempt_at.isoformat()},
@@ -219,6 +228,10 @@ def read_audit(item: Mapping[str, Any]) -> AuditEntry:
 
 def write_dead_letter(record: ParkedRecord, now: datetime, shards: int) -> Item:
     """Return the outbox item of a dead record's copy; the times at which a key's records die ascend."""
+    if is_large(record.value):
+        headers = (*record.headers, ("dlq_value_bytes", str(len(record.value or b"")).encode()))
+        value = (record.value or b"")[:COPY_BYTES]
+        record = msgspec.structs.replace(record, headers=headers, value=value)
     copy = dead_letter(record, now)
     return {
         "pk": {"S": outbox_partition(shard_of(copy.key, shards))},

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from autodeal_messaging.dynamodb import parking_items as items
 from autodeal_messaging.dynamodb.parking_items import Item, KeyItem
+from autodeal_messaging.dynamodb.parking_values import load_pieces
 from autodeal_messaging.dynamodb.write import inbox_put
 from autodeal_messaging.parking.port import ParkedRecord, ParkedState
 
@@ -58,7 +59,7 @@ class ParkedKeys:
             Key=items.record_key(self.group, topic, key, sequence),
             ConsistentRead=True,
         )
-        return items.read_record(found["Item"]) if "Item" in found else None
+        return await self._whole(found["Item"]) if "Item" in found else None
 
     async def records_after(self, topic: str, key: str, sequence: int, limit: int) -> Sequence[ParkedRecord]:
         """Return records of a key in order, from behind a sequence."""
@@ -72,7 +73,13 @@ class ParkedKeys:
             ConsistentRead=True,
             Limit=limit,
         )
-        return [items.read_record(item) for item in page["Items"]]
+        return [await self._whole(item) for item in page["Items"]]
+
+    async def _whole(self, item: Mapping[str, Any]) -> ParkedRecord:
+        record = items.read_record(item)
+        if "value_bytes" not in item:
+            return record
+        return await load_pieces(self.client, self.table, record, int(item["value_bytes"]["N"]))
 
     async def each(self, *, since: tuple[str, str] | None = None) -> AsyncIterator[KeyItem]:
         """Go through all keys, or those from one on."""

@@ -11,6 +11,7 @@ import msgspec
 from autodeal_messaging.dynamodb import parking_items as items
 from autodeal_messaging.dynamodb.parking_items import KeyItem
 from autodeal_messaging.dynamodb.parking_keys import ParkedKeys, with_first
+from autodeal_messaging.dynamodb.parking_values import delete_pieces
 from autodeal_messaging.parking.port import AuditEntry, ParkedFilter, ParkedKey, ParkedRecord, ParkedState
 
 _with = msgspec.structs.replace
@@ -101,6 +102,7 @@ class DynamoParkingOperations:
             else:
                 after = None
         await self._keys.write(key, after, *more)
+        await delete_pieces(self._keys.client, self._keys.table, record)
         return True
 
     async def audit_trail(self, *, limit: int) -> Sequence[AuditEntry]:

@@ -23,6 +23,7 @@ from autodeal_messaging.dynamodb.parking_keys import (
     with_first,
 )
 from autodeal_messaging.dynamodb.parking_operations import DynamoParkingOperations
+from autodeal_messaging.dynamodb.parking_values import delete_pieces, store_pieces
 from autodeal_messaging.dynamodb.write import OUTBOX_SHARDS, sortable_time
 from autodeal_messaging.parking.port import (
     AuditEntry,
@@ -94,6 +95,7 @@ class DynamoParkingStore:
             await self._park_behind(key, record)
             return True
 
+        await store_pieces(self._keys.client, self._keys.table, record)
         try:
             return await _until_unchanged(park)
         except AlreadyMarkedError:
@@ -182,7 +184,9 @@ class DynamoParkingStore:
             await self._keys.write(key, after, gone, self._keys.put(items.write_record(first)))
             return first if claim_until is not None else None
 
-        return await _until_unchanged(settle)
+        following = await _until_unchanged(settle)
+        await delete_pieces(self._keys.client, self._keys.table, record)
+        return following
 
     async def put_off(
         self, record: ParkedRecord, *, next_attempt_at: datetime, last_error: str, counted: bool
