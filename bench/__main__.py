@@ -76,26 +76,31 @@ def main() -> int:
     if unknown:
         sys.stderr.write(f"no benchmark is called {unknown[0]}; there are: {', '.join(BENCHES)}\n")
         return 2
-    stored: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in names:
         sys.stdout.write(f"measuring {name} …\n")
         sys.stdout.flush()
         load_before = os.getloadavg()[0]
         # The relay and the consumer live on uvloop, so their limits shall not have a slower loop.
         run = uvloop.run if name in MESSAGING else asyncio.run
-        for found in run(BENCHES[name]()):
-            stored[found.name] = {
-                "benchmark": name,
-                "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "machine": MACHINE,
-                "load_before": round(load_before, 1),
-                **asdict(found),
-            }
-            sys.stdout.write(f"  {found.name}: {found.figure}; {found.beside}; ratio {found.ratio:.2f}\n")
+        _store(name, run(BENCHES[name]()), load_before)
+    return 0
+
+
+def _store(benchmark: str, measured: list[Measurement], load_before: float) -> None:
+    """Write what one benchmark found, so that a later one that fails takes nothing of it away."""
+    stored: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for found in measured:
+        stored[found.name] = {
+            "benchmark": benchmark,
+            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": MACHINE,
+            "load_before": round(load_before, 1),
+            **asdict(found),
+        }
+        sys.stdout.write(f"  {found.name}: {found.figure}; {found.beside}; ratio {found.ratio:.2f}\n")
     RESULTS.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
     page = PART.sub(lambda part: part[1] + _table(stored) + part[2], PAGE.read_text(encoding="utf-8"))
     PAGE.write_text(page, encoding="utf-8")
-    return 0
 
 
 def _table(stored: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from bench.messaging.verify_order import verify_order
 
 EVENTS = 100_000
 MILLION = 1_000_000
-ROUNDS = 2
+ROUNDS = 3
 WANTED_PER_SECOND = 40_000
 START_TIMEOUT_SECONDS = 30.0
 
