@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 import pytest_asyncio
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from autodeal_contracts.envelope import Envelope
+from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.outbox.port import OutboxRecord
 from autodeal_messaging.parking.operate import ParkingOperator
 from autodeal_messaging.parking.port import ParkedFilter, ParkedState
@@ -18,11 +23,22 @@ from autodeal_messaging.parking.unsendable import BEHIND, outbox_group
 from autodeal_messaging.postgres.outbox_store import PostgresOutboxStore
 from autodeal_messaging.postgres.parking_schema import define_parked_records, define_parking_audit
 from autodeal_messaging.postgres.unsendable_store import PostgresUnsendableStore
-from autodeal_messaging.postgres.write import add_to_outbox
+from autodeal_messaging.postgres.write import OUTBOX, add_to_outbox
+from autodeal_messaging.relay import Relay
+from autodeal_messaging.topics_admin import ensure_topics
 
 pytestmark = pytest.mark.integration
 
 Read = Callable[[], Awaitable[list[OutboxRecord]]]
+
+
+@dataclass(frozen=True)
+class SmallTopic:
+    """A topic that takes small records only."""
+
+    name: str
+    partitions: int = 1
+    config: dict[str, str] = field(default_factory=lambda: {"max.message.bytes": "3000"})
 
 
 class OneTopic:
@@ -146,3 +162,49 @@ async def test_nothing_is_set_aside_when_another_relay_has_deleted_it(
     await store.set_aside(records, "too large")
     await store.set_aside(records, "too large")
     assert len(await store.find(ParkedFilter())) == 1
+
+
+@pytest.mark.real
+async def test_others_are_sent_and_its_key_waits_when_an_event_is_too_large_for_its_topic(
+    *,
+    engine: AsyncEngine,
+    store: PostgresUnsendableStore,
+    postgres_url: str,
+    kafka_settings: KafkaSettings,
+    topic_prefix: str,
+    until: Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]],
+) -> None:
+    topic = SmallTopic(f"{topic_prefix}small.v1")
+    await ensure_topics(kafka_settings, [topic])
+    for sequence in (1, 2, 3):
+        await commit(
+            engine,
+            *(
+                msgspec.structs.replace(
+                    TOPIC.event(key, sequence),
+                    topic=topic.name,
+                    data=b"x" * (5_000 if (key, sequence) == ("key-2", 2) else 10),
+                )
+                for key in ("key-1", "key-2", "key-3")
+            ),
+        )
+
+    async def is_drained() -> bool:
+        async with engine.connect() as connection:
+            return not await connection.scalar(select(func.count()).select_from(OUTBOX))
+
+    stop = asyncio.Event()
+    relay = Relay(PostgresOutboxStore(postgres_url), kafka_settings, Nudge(), "vehicle", unsendable=store)
+    running = asyncio.ensure_future(relay.run(stop))
+    await until(is_drained)
+    found = await store.find(ParkedFilter())
+    assert [(one.event_id, one.state) for one in found] == [
+        ("key-2-2", ParkedState.DEAD),
+        ("key-2-3", ParkedState.PARKED),
+    ]
+    assert found[0].last_error == "MessageSizeTooLargeError: 5000 bytes"
+    await ParkingOperator(store, "ana").discard(found[0].id, "too large")
+    await until(is_drained)
+    assert not await store.find(ParkedFilter())
+    stop.set()
+    await running
