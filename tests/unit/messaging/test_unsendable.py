@@ -15,6 +15,7 @@ from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.memory.outbox_store import MemoryOutbox, MemoryOutboxStore
 from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.outbox.port import OutboxRecord
+from autodeal_messaging.parking.metrics import SET_ASIDE
 from autodeal_messaging.parking.port import TopicKey
 from autodeal_messaging.parking.unsendable import UnsendableGuard
 from autodeal_messaging.relay import Relay
@@ -95,6 +96,8 @@ async def test_all_others_are_sent_when_one_event_is_too_large(
     outbox: MemoryOutbox, kafka: Any, too_large: set[tuple[str, int]], event: Event
 ) -> None:
     too_large.add(("key-3", 2))
+    counted = SET_ASIDE.labels(event("key-3", 2).topic)
+    before = counted._value.get()
     unsendable = MemoryUnsendable(outbox)
     for sequence in range(1, 6):
         outbox.add(event(f"key-{number}", sequence) for number in range(8))
@@ -103,6 +106,7 @@ async def test_all_others_are_sent_when_one_event_is_too_large(
     assert sent.pop("key-3") == [1]
     assert sent == {f"key-{number}": [1, 2, 3, 4, 5] for number in range(8) if number != 3}
     assert unsendable.places() == [("key-3", 2), ("key-3", 3), ("key-3", 4), ("key-3", 5)]
+    assert counted._value.get() == before + 4
     assert unsendable.reasons[0].startswith("MessageSizeTooLargeError: 2 bytes")
 
 

@@ -14,3 +14,6 @@ PARKED = Counter(
 REPLAYED = Counter(
     "replayed_records", "Attempts at parked records: handled, failed, dead, or put off.", ["group", "outcome"]
 )
+SET_ASIDE = Counter(
+    "outbox_set_aside_records", "Events that Kafka refused for good, and later ones of their keys.", ["topic"]
+)

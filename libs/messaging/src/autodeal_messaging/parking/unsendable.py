@@ -9,6 +9,7 @@ import structlog
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from autodeal_messaging.outbox.port import OutboxRecord
+from autodeal_messaging.parking.metrics import SET_ASIDE
 from autodeal_messaging.parking.port import TopicKey
 
 log = structlog.get_logger(__name__)
@@ -70,6 +71,8 @@ class UnsendableGuard:
         aside = [record for record in records if (record.topic, record.key) in held]
         if aside:
             await self._store.set_aside(aside, BEHIND)
+            for record in aside:
+                SET_ASIDE.labels(record.topic).inc()
         skipped = held | self._held
         return [record for record in records if (record.topic, record.key) not in skipped]
 
@@ -78,5 +81,6 @@ class UnsendableGuard:
         if self._store is None:
             return False
         await self._store.set_aside([record], f"{type(error).__name__}: {len(record.value)} bytes")
+        SET_ASIDE.labels(record.topic).inc()
         log.error("outbox.set_aside", topic=record.topic, error=type(error).__name__, bytes=len(record.value))
         return True
