@@ -29,6 +29,11 @@ COMMIT_RECORDS = Histogram(
 PAUSED = Gauge("consumer_paused", "1 while a consumer waits for its surroundings to come back.", ["group"])
 HELD = Gauge("consumer_held_records", "Records that failed and are being retried now.", ["group"])
 IN_FLIGHT = Gauge("consumer_in_flight_records", "Records read and not yet finished.", ["group"])
+CONSUMER_LAG = Gauge(
+    "consumer_lag_records",
+    "Records of this member's partitions that have not taken effect; only a live member tells.",
+    ["group", "topic"],
+)
 LATENCY = Histogram(
     "commit_to_handled_seconds",
     "Time from an event's commit in one service to its effect in another.",
