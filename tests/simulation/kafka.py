@@ -163,6 +163,9 @@ class SimulatedConsumer:
     def assignment(self) -> set[TopicPartition]:
         return set(self._positions)
 
+    def highwater(self, where: TopicPartition) -> int | None:
+        return len(self._broker.log[where.topic, where.partition]) if where in self._positions else None
+
     async def getmany(
         self,
         *partitions: TopicPartition,
