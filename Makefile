@@ -70,7 +70,7 @@ fmt: $(STAMP) ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 
 .PHONY: test
-test: unit integration e2e e2e-real ## all tests (the last part needs a JDK and Maven)
+test: unit integration e2e e2e-real chaos-short ## all tests (the last parts need a JDK and Maven)
 
 .PHONY: unit
 unit: $(STAMP) ## the tests without a socket, in seconds
@@ -78,7 +78,7 @@ unit: $(STAMP) ## the tests without a socket, in seconds
 
 .PHONY: integration
 integration: $(STAMP) ## contracts and adapters against the engines
-	@$(BIN)/pytest tests/contracts tests/integration
+	@$(BIN)/pytest tests/contracts tests/integration tests/simulation
 
 .PHONY: e2e
 e2e: $(STAMP) ## whole purchases through the gateway
@@ -90,9 +90,34 @@ e2e-real: $(STAMP) ## the same on Apache Kafka and DynamoDB Local (a JDK and Mav
 	  ENGINES=real $(BIN)/pytest tests/e2e; \
 	else echo "e2e-real: skipped, no JDK and Maven on this machine"; fi
 
+.PHONY: chaos
+chaos: SECONDS ?= 60
+chaos: $(STAMP) ## strike relays, consumers and engines with faults (SECONDS=60 SEED=…; a JDK and Maven)
+	@$(BIN)/python -m tests.chaos.run_chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: chaos-short
+chaos-short: $(STAMP)
+	@if [ -n "$${CI:-}" ] || { command -v java && command -v mvn; } >/dev/null; then \
+	  ENGINES=real $(BIN)/pytest tests/chaos; \
+	else echo "chaos-short: skipped, no JDK and Maven on this machine"; fi
+
+.PHONY: simulate
+simulate: $(STAMP) ## play whole purchases under every fault (SCHEDULES=20000 SEED=…)
+	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),20000) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.simulation --whole --schedules $$(( $(or $(SCHEDULES),20000) / 20 )) $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench
-bench: $(STAMP) ## measure, as ratios against a limit taken in the same run
+bench: $(STAMP) bench-peer ## measure, as ratios against a limit taken in the same run (a JDK and Maven)
 	@$(BIN)/python -m bench
+
+# The peer's packages stay out of the lock: nothing but a benchmark runs them.
+.PHONY: bench-peer
+bench-peer: .tools/peer/.installed
+
+.tools/peer/.installed: bench/peer/requirements.txt $(UV)
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/peer
+	@$(UV) pip install --quiet --python .tools/peer/bin/python -r $<
+	@touch $@
 
 .PHONY: schemas
 schemas: $(STAMP) ## write the event schemas and the AsyncAPI document

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from autodeal_contracts.events.payment import PaymentApproved, PaymentCreated, PaymentInstructions
+from autodeal_contracts.events.payment import (
+    PaymentApproved,
+    PaymentCreated,
+    PaymentEvent,
+    PaymentExpired,
+    PaymentInstructions,
+    PaymentRejected,
+)
 from autodeal_contracts.events.sale import PaymentMethod
 from autodeal_contracts.saga import OrderState, VehicleState
 from autodeal_platform.idempotency import StoredAnswer
@@ -19,7 +27,7 @@ from autodeal_vehicle.app.initialize_sale import PreparedSale
 from autodeal_vehicle.app.page import PageRequest
 from autodeal_vehicle.app.seal_events import seal_events
 from autodeal_vehicle.app.surroundings import Surroundings
-from autodeal_vehicle.app.unit_of_work import UnitOfWork, UnsafeRequest
+from autodeal_vehicle.app.unit_of_work import SealedChange, UnitOfWork, UnsafeRequest
 from autodeal_vehicle.domain.change_order import cancel_by_buyer
 from autodeal_vehicle.domain.order import Change, Order
 from autodeal_vehicle.domain.react_to_payment import react_to_payment
@@ -289,6 +297,85 @@ async def test_event_is_claimed_once_when_it_comes_twice(stores: Stores) -> None
     async with stores.store.begin() as work:
         assert not await work.claim_event("event-1")
         assert await work.claim_event("event-2")
+
+
+async def sell_many(stores: Stores, count: int) -> list[Order]:
+    return [
+        await sell(stores, await offer(stores), a_request(f"key-{number}", f"buyer-{number}"))
+        for number in range(count)
+    ]
+
+
+def sealed(change: Change) -> SealedChange:
+    return SealedChange(change=change, envelopes=seal_events(change, NOW, surroundings()))
+
+
+def what_happens_to(orders: Sequence[Order]) -> list[PaymentEvent]:
+    """Return a different payment event for each order."""
+    facts = [{"order_id": order.id, "payment_id": f"{order.id}-1", "attempt": 1} for order in orders]
+    return [
+        PaymentApproved(**facts[0], amount_cents=orders[0].price_cents),  # type: ignore[arg-type]  # by name
+        PaymentApproved(**facts[1], amount_cents=1),  # type: ignore[arg-type]
+        PaymentRejected(**facts[2], amount_cents=orders[2].price_cents, reason="no"),  # type: ignore[arg-type]
+        PaymentExpired(**facts[3], amount_cents=orders[3].price_cents),  # type: ignore[arg-type]
+        PaymentCreated(
+            **facts[4],  # type: ignore[arg-type]
+            amount_cents=orders[4].price_cents,
+            payment_method=PaymentMethod.BOLETO,
+            instructions=PaymentInstructions(boleto_line='23790 "x" \\ é', url="https://pay.example/?a=1&b"),
+            expires_at=NOW + timedelta(days=3),
+        ),
+        PaymentApproved(**facts[5], amount_cents=orders[5].price_cents),  # type: ignore[arg-type]
+    ]
+
+
+async def test_each_is_stored_whole_when_many_orders_change_in_one_commit(stores: Stores) -> None:
+    orders = await sell_many(stores, 6)
+    events = what_happens_to(orders)
+    async with stores.store.begin() as work:
+        found = await work.orders_to_change([*(order.id for order in reversed(orders)), 999_999])
+        assert found == {order.id: order for order in orders}
+        changes = [react_to_payment(found[event.order_id], event, NOW) for event in events]
+        await work.save_all([sealed(change) for change in changes], NOW)
+
+    for change in changes:
+        after = await stores.orders.order(change.order.id)
+        assert after is not None
+        assert after.order == change.order
+        assert [entry.event for entry in after.timeline[1:]] == [entry.event for entry in change.entries]
+        assert [entry.detail for entry in after.timeline[1:]] == [entry.detail for entry in change.entries]
+    free = await stores.showroom.for_sale(VehicleFilter(), PageRequest())
+    assert {vehicle.id for vehicle in free} == {orders[1].vehicle_id, orders[3].vehicle_id}
+    async with stores.store.begin() as work:
+        waiting = [await work.claim_deadline(order.id, order.expires_at) for order in orders]
+    assert waiting == [False, False, True, False, True, False]
+
+
+async def test_none_is_stored_when_one_of_many_is_not_as_it_must_be(stores: Stores) -> None:
+    orders = await sell_many(stores, 6)
+    async with stores.store.begin() as work:
+        await apply(work, cancel_by_buyer(orders[5], NOW))
+    changes = [
+        react_to_payment(order, event, NOW)
+        for order, event in zip(orders, what_happens_to(orders), strict=True)
+    ]
+
+    with pytest.raises(InvariantBrokenError):
+        async with stores.store.begin() as work:
+            await work.save_all([sealed(change) for change in changes], NOW)
+
+    for order in orders[:5]:
+        after = await stores.orders.order(order.id)
+        assert after is not None
+        assert after.order == order
+
+
+async def test_only_new_events_are_claimed_when_many_come(stores: Stores) -> None:
+    async with stores.store.begin() as work:
+        assert await work.claim_events(["b", "a"]) == {"a", "b"}
+    async with stores.store.begin() as work:
+        assert await work.claim_events(["c", "a"]) == {"c"}
+        assert not await work.claim_event("c")
 
 
 async def test_answer_is_taken_when_another_request_stored_one(stores: Stores) -> None:

@@ -17,6 +17,7 @@ from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.consumer import Consumer
 from autodeal_messaging.kafka_clients import make_admin, make_producer
 from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_messaging.metrics import CONSUMER_LAG
 from autodeal_messaging.topics_admin import ensure_topics
 
 pytestmark = pytest.mark.integration
@@ -156,6 +157,7 @@ async def test_an_offset_is_committed_only_when_all_before_it_took_effect(
         await until(effects.attempted("key-9-1"))
         await asyncio.sleep(0.3)  # several commits long
         assert await committed(impatient, group, topic) == 0
+        assert CONSUMER_LAG.labels(group, topic.name)._value.get() >= 10
         for event_id in effects.hold_up:
             effects.held_up[event_id].set()
         await until(effects.reached(40))
@@ -163,7 +165,11 @@ async def test_an_offset_is_committed_only_when_all_before_it_took_effect(
         async def all_committed() -> bool:
             return await committed(impatient, group, topic) == 40
 
+        async def nothing_is_left() -> bool:
+            return bool(CONSUMER_LAG.labels(group, topic.name)._value.get() == 0)
+
         await until(all_committed)
+        await until(nothing_is_left)
 
 
 async def test_a_record_holds_its_key_and_is_never_skipped_when_its_handler_fails_at_first(

@@ -17,6 +17,7 @@ from autodeal_messaging.postgres.write import (
     INBOX,
     OUTBOX,
     add_to_outbox,
+    claim_all_in_inbox,
     claim_deadline,
     claim_in_inbox,
     inbox_insert,
@@ -182,3 +183,17 @@ async def test_events_keep_their_order_when_written_by_one_call(
         rows = await connection.execute(select(outbox.c.headers).order_by(outbox.c.id))
         sequences = [int(row.headers.split('"ce_sequence":"')[1].split('"')[0]) for row in rows]
     assert sequences == list(range(1, 40))
+
+
+async def test_events_are_claimed_once_when_overlapping_batches_race(postgres_engine: AsyncEngine) -> None:
+    async def claim(first: int) -> set[str]:
+        async with postgres_engine.begin() as connection:
+            wanted = [f"event-{number}" for number in range(first, first + 50)]
+            return await claim_all_in_inbox(connection, "racing", wanted[:: 1 if first % 20 else -1])
+
+    claimed = await asyncio.gather(*(claim(first) for first in range(0, 100, 10)))
+    ids = [event_id for each in claimed for event_id in each]
+    assert len(ids) == len(set(ids)) == 140
+    async with postgres_engine.begin() as connection:
+        assert await claim_all_in_inbox(connection, "racing", ["event-0", "event-new"]) == {"event-new"}
+        assert await claim_all_in_inbox(connection, "another", ["event-0"]) == {"event-0"}

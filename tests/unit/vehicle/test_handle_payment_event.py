@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from autodeal_contracts.catalog import seal, unseal
 from autodeal_contracts.envelope import Envelope
 from autodeal_contracts.events.payment import PaymentEvent
 from autodeal_contracts.events.sale import CancelReason, SaleCancelled
-from autodeal_contracts.saga import OrderState, PaymentState
+from autodeal_contracts.saga import OrderState, PaymentState, VehicleState
 from autodeal_platform.telemetry import bind_purchase
 from autodeal_vehicle.app.errors import UnknownOrderError
 from autodeal_vehicle.domain.order import Alarm
-from autodeal_vehicle.entrypoints.consume_payment_events import payment_event_handler
+from autodeal_vehicle.entrypoints.consume_payment_events import payment_event_handler, payment_events_handler
 
 if TYPE_CHECKING:
     from tests.unit.vehicle.conftest import Dealer, MakeEvent
@@ -153,3 +155,64 @@ async def test_binding_ends_when_the_event_is_handled(dealer: Dealer, make_event
 
     (cancelled,) = dealer.store.state.outbox
     assert cancelled.causation_id == "outer"
+
+
+def place_many(dealer: Dealer, make_event: MakeEvent, kinds: dict[int, str]) -> list[Envelope]:
+    """Seed a draft for each number and return an event about each, as the consumer gets them."""
+    envelopes = []
+    template = dealer.place_order(OrderState.DRAFT, payment=None)
+    for number, kind in kinds.items():
+        dealer.offer(number, VehicleState.RESERVED)
+        dealer.store.state.orders[number] = replace(template, id=number, vehicle_id=number)
+        dealer.store.state.timelines[number] = []
+        event = msgspec.structs.replace(make_event(kind), order_id=number, payment_id=f"{number}-1")
+        envelopes.append(
+            seal(event, event_id=f"event-{number}", source="payment", time=dealer.now, sequence=1)
+        )
+    return envelopes
+
+
+async def test_each_order_changes_when_events_come_together(dealer: Dealer, make_event: MakeEvent) -> None:
+    envelopes = place_many(
+        dealer, make_event, {101: "payment.approved", 102: "payment.expired", 103: "payment.charged_back"}
+    )
+    dealer.store.state.orders[103] = replace(
+        dealer.store.state.orders[103], status=OrderState.SOLD, paid_by="103-1"
+    )
+
+    await payment_events_handler(dealer.handle_payment_event)(envelopes)
+
+    status = {number: dealer.store.state.orders[number].status for number in (101, 102, 103)}
+    assert status == {101: OrderState.SOLD, 102: OrderState.CANCELLED, 103: OrderState.SOLD}
+    assert [(sent.key, sent.type, sent.causation_id) for sent in dealer.store.state.outbox] == [
+        ("101", "sale.completed", "event-101"),
+        ("102", "sale.cancelled", "event-102"),
+    ]
+    assert dealer.heard.orders == [101, 102, 103]
+    assert dealer.heard.alarms == [(Alarm.CHARGED_BACK, 103)]
+
+
+async def test_only_new_ones_take_effect_when_some_of_many_came_before(
+    dealer: Dealer, make_event: MakeEvent
+) -> None:
+    envelopes = place_many(dealer, make_event, {101: "payment.approved", 102: "payment.approved"})
+    handle = payment_events_handler(dealer.handle_payment_event)
+    await handle(envelopes[:1])
+    await handle(envelopes)
+    await handle(envelopes)
+
+    assert [sent.key for sent in dealer.store.state.outbox] == ["101", "102"]
+
+
+async def test_nothing_takes_effect_when_one_of_many_cannot_be_handled(
+    dealer: Dealer, make_event: MakeEvent
+) -> None:
+    envelopes = place_many(dealer, make_event, {101: "payment.approved", 102: "payment.approved"})
+    del dealer.store.state.orders[102]
+    handle = payment_events_handler(dealer.handle_payment_event)
+    with pytest.raises(UnknownOrderError):
+        await handle(envelopes)
+
+    assert dealer.store.state.inbox == set()
+    assert dealer.store.state.orders[101].status is OrderState.DRAFT
+    assert dealer.heard.orders == []

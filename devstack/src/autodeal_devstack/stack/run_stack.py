@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from autodeal_contracts.topics import TOPICS
+from autodeal_contracts.topics import DEAD_LETTER_TOPICS, TOPICS
 from autodeal_devstack.engines.endpoints import EngineChoice
 from autodeal_devstack.engines.postgres_databases import ensure_database
 from autodeal_devstack.engines.run_engines import EngineSet, engine_set
@@ -107,7 +107,7 @@ async def _open_for_business(stack: Stack, vehicles: int, progress: Progress) ->
     progress("migrations, topics, people")
     await together(
         *(migrate(stack, name) for name in MIGRATIONS),
-        ensure_topics(stack.kafka_settings, TOPICS),
+        ensure_topics(stack.kafka_settings, (*TOPICS, *DEAD_LETTER_TOPICS)),
         register_people(stack),
         stack.start(SANDBOX),
     )

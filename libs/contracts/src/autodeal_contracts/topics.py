@@ -35,3 +35,9 @@ TOPICS = (
     Topic(name=NOTIFICATION, key="provider payment id", producer="gateway"),
 )
 """Every topic of the platform; `boleto.v1` joins with the boleto service."""
+
+DEAD_LETTER_TOPICS = tuple(
+    Topic(name=f"autodeal-{consumer}.dlq", key="the dead record's own key", producer=consumer)
+    for consumer in ("vehicle", "payment")
+)
+"""A copy of each record that a consumer group gave up, for Kafka tooling; no service reads them."""

@@ -9,8 +9,9 @@ import structlog
 
 from autodeal_messaging.backoff import Backoff, wait_for_event
 from autodeal_messaging.consumer_membership import ConsumerMembership
-from autodeal_messaging.handle_record import Handler, RecordHandler
+from autodeal_messaging.handle_record import Handler, HandlerTogether, RecordHandler
 from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_messaging.record_failures import RecordFailures
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +23,10 @@ class Consumer:
       `concurrency` at a time.
     - An offset is committed only when every record before it took effect. What was handled after the
       last commit is handed over again after a crash, and the inbox drops it.
-    - A failing record is tried again with growing delays and never skipped.
+    - With `together`, records of different keys that are ready at the same time share a transaction; when
+      it fails, each is handed to `handler` on its own.
+    - A failing record is tried again with growing delays and never skipped, unless `failures` parks it.
+      When the surroundings are away, nothing is tried for a while.
     - Before a partition is given up, and on a stop, what runs may finish within the drain time-out.
     """
 
@@ -32,12 +36,22 @@ class Consumer:
         group: str,
         topics: Collection[str],
         handler: Handler,
+        *,
+        together: HandlerTogether | None = None,
         concurrency: int | None = None,
+        failures: RecordFailures | None = None,
     ) -> None:
         self._kafka = kafka
         self._group = group
         self._topics = list(topics)
-        self._records = RecordHandler(group, handler, concurrency or kafka.kafka_consumer_concurrency)
+        self._records = RecordHandler(
+            group,
+            handler,
+            concurrency or kafka.kafka_consumer_concurrency,
+            failures,
+            together,
+            kafka.kafka_consumer_commit_records,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop; then drain. Joins again after errors of Kafka's."""

@@ -14,7 +14,7 @@ from aiokafka.structs import TopicPartition
 
 from autodeal_messaging.kafka_clients import make_consumer
 from autodeal_messaging.kafka_settings import KafkaSettings
-from autodeal_messaging.metrics import IN_FLIGHT
+from autodeal_messaging.metrics import CONSUMER_LAG, IN_FLIGHT
 from autodeal_messaging.partition_lane import HandleRecord, PartitionLane
 
 log = structlog.get_logger(__name__)
@@ -63,6 +63,7 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
             await self._give_up(list(self._lanes))
+            self._forget_lag()
             await self._leave(LEAVE_TIMEOUT_SECONDS if stop.is_set() else self._rejoin_timeout_seconds)
         for result in results:
             if isinstance(result, Exception):
@@ -134,10 +135,13 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
             await asyncio.sleep(self._kafka.kafka_commit_interval_ms / 1000)
             await self._commit(dict(self._lanes))
             self._measure()
+            self._measure_lag()
 
     async def _commit(self, lanes: dict[TopicPartition, PartitionLane]) -> None:
         """Commit how far lanes have come; if that fails, a later commit or the next owner makes up."""
-        assigned = self._client.assignment() if self._is_member() else frozenset()
+        if not self._is_member():
+            return
+        assigned = self._client.assignment()
         offsets = {
             partition: lane.committable_offset
             for partition, lane in lanes.items()
@@ -155,13 +159,30 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
                 lanes[partition].committed_offset = offset
 
     def _is_member(self) -> bool:
-        """Tell whether the group still counts this member.
+        """Tell whether the group knows this member, as far as the client has heard.
 
-        The broker takes a commit without a generation as one from outside of the group, and obeys. A
-        member that was put out would so overwrite what the next owners have committed.
+        Once thrown out it would commit as nobody, which a broker grants while the group is empty: the
+        offsets that others have moved on since would go back.
         """
-        coordinator = self._client._coordinator  # noqa: SLF001  # the client tells it nowhere else
+        coordinator = self._client._coordinator  # noqa: SLF001  # there is no other way to ask
         return coordinator is not None and coordinator.generation >= 0
 
     def _measure(self) -> None:
         IN_FLIGHT.labels(self._group).set(sum(lane.unfinished_count for lane in self._lanes.values()))
+
+    def _measure_lag(self) -> None:
+        assigned = self._client.assignment()
+        lags = dict.fromkeys(self._topics, 0)
+        for partition, lane in self._lanes.items():
+            # The end is known once the partition has been fetched from.
+            end = self._client.highwater(partition) if partition in assigned else None
+            if end is not None and lane.committable_offset is not None:
+                lags[partition.topic] += max(0, end - lane.committable_offset)
+        for topic, lag in lags.items():
+            CONSUMER_LAG.labels(self._group, topic).set(lag)
+
+    def _forget_lag(self) -> None:
+        """Tell nothing from now on: zero would be a lie, and others count these partitions."""
+        for topic in self._topics:
+            with contextlib.suppress(KeyError):
+                CONSUMER_LAG.remove(self._group, topic)

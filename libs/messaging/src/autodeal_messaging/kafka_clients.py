@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.helpers import create_ssl_context
 
+from autodeal_messaging.kafka_log import limit_repeated_lines
 from autodeal_messaging.kafka_settings import KafkaSettings
 
 METADATA_MAX_AGE_MS = 30_000
@@ -51,6 +52,7 @@ def make_admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
 
 
 def _connection(settings: KafkaSettings) -> dict[str, Any]:
+    limit_repeated_lines()
     encrypted = settings.kafka_security_protocol in {"SSL", "SASL_SSL"}
     return {
         "bootstrap_servers": settings.kafka_bootstrap_servers,
@@ -58,4 +60,7 @@ def _connection(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.kafka_security_protocol,
         "ssl_context": create_ssl_context() if encrypted else None,
         "metadata_max_age_ms": METADATA_MAX_AGE_MS,
+        "sasl_mechanism": settings.kafka_sasl_mechanism,
+        "sasl_plain_username": settings.kafka_sasl_username,
+        "sasl_plain_password": settings.kafka_sasl_password,
     }

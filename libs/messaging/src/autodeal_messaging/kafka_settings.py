@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,13 @@ class KafkaSettings:
     kafka_client_id: str = "autodeal"
     """The name under which the broker's logs and quotas know this process."""
     kafka_security_protocol: str = "PLAINTEXT"
-    """PLAINTEXT or SSL."""
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+    kafka_sasl_mechanism: str = "SCRAM-SHA-512"
+    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; used by the SASL protocols."""
+    kafka_sasl_username: str | None = None
+    """Who this process is to the broker."""
+    kafka_sasl_password: str | None = field(default=None, repr=False)
+    """The password of that user."""
     kafka_idempotent_producer: bool = True
     """Off only for the embedded broker, which cannot hand out producer ids."""
     kafka_request_timeout_ms: int = 10_000
@@ -32,6 +38,8 @@ class KafkaSettings:
     before it looks again, so it wants 20; Apache Kafka answers as soon as a record arrives."""
     kafka_consumer_concurrency: int = 16
     """How many keys one consumer handles at a time."""
+    kafka_consumer_commit_records: int = 100
+    """How many records of different keys may share one commit, where the handler can."""
     kafka_consumer_window: int = 500
     """How many records of one partition may be read ahead of the first unfinished one."""
     kafka_commit_interval_ms: int = 250

@@ -20,8 +20,20 @@ RETRIED = Counter(
     "consumer_retried_records", "Attempts at a record that failed, by the error's class.",
     ["group", "topic", "error"],
 )  # fmt: skip
+COMMIT_RECORDS = Histogram(
+    "consumer_commit_records",
+    "Records that took effect in one commit.",
+    ["group"],
+    buckets=(1, 2, 5, 10, 20, 50, 100),
+)
+PAUSED = Gauge("consumer_paused", "1 while a consumer waits for its surroundings to come back.", ["group"])
 HELD = Gauge("consumer_held_records", "Records that failed and are being retried now.", ["group"])
 IN_FLIGHT = Gauge("consumer_in_flight_records", "Records read and not yet finished.", ["group"])
+CONSUMER_LAG = Gauge(
+    "consumer_lag_records",
+    "Records of this member's partitions that have not taken effect; only a live member tells.",
+    ["group", "topic"],
+)
 LATENCY = Histogram(
     "commit_to_handled_seconds",
     "Time from an event's commit in one service to its effect in another.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -13,7 +15,8 @@ from autodeal_messaging.kafka_clients import make_producer
 from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.metrics import OUTBOX_DEPTH, OUTBOX_OLDEST_AGE, OUTBOX_SHARDS_HELD, RELAY_FAILURES
 from autodeal_messaging.nudge import Nudge
-from autodeal_messaging.outbox.port import OutboxStore
+from autodeal_messaging.outbox.port import OutboxRecord, OutboxStore
+from autodeal_messaging.parking.unsendable import UnsendableGuard, UnsendableStore
 from autodeal_messaging.relay_round import RelayLimits, RelayRound
 
 log = structlog.get_logger(__name__)
@@ -33,6 +36,9 @@ class Relay:
     A send that fails has an unknown outcome, so its producer is thrown away with all that is in
     flight, and a new one reads again from the outbox after a pause. While Kafka is away the outbox
     grows and nothing else happens.
+
+    With `unsendable`, an event that Kafka refuses for good, being too large, is set aside with the later
+    ones of its key and stops nobody else.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class Relay:
         name: str,
         *,
         limits: RelayLimits | None = None,
+        unsendable: UnsendableStore | None = None,
     ) -> None:
         self._store = store
         self._kafka = kafka
@@ -52,6 +59,9 @@ class Relay:
             acknowledge_timeout_seconds=3 * kafka.kafka_request_timeout_ms / 1000,
             drain_timeout_seconds=kafka.kafka_drain_timeout_seconds,
         )
+        self._guard = UnsendableGuard(unsendable)
+        self._alone: frozenset[Any] = frozenset()
+        self._refused: Sequence[OutboxRecord] = ()
         self._round: RelayRound | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -93,8 +103,20 @@ class Relay:
     async def _relay_in_rounds(self, stop: asyncio.Event, backoff: Backoff) -> None:
         while not stop.is_set():
             failure = await self._run_round(stop, backoff)
-            if failure is not None:
+            if failure is not None and not await self._set_aside(failure):
                 await self._note_failure("relay.send_failed", failure, backoff, stop)
+
+    async def _set_aside(self, failure: Exception) -> bool:
+        """Deal with a batch that Kafka refuses for good; tell whether the relay may go on at once."""
+        refused, self._refused = self._refused, ()
+        if not refused or not self._guard.is_on:
+            return False
+        if len(refused) > 1:
+            # Nobody knows which of them it was, until each travels alone.
+            self._alone = frozenset(record.position for record in refused)
+            return True
+        self._alone -= {refused[0].position}
+        return await self._guard.set_aside(refused[0], failure)
 
     async def _run_round(self, stop: asyncio.Event, backoff: Backoff) -> Exception | None:
         """Run one producer's life; return the failure of Kafka that ended it, raise those of the store."""
@@ -104,8 +126,17 @@ class Relay:
                 await producer.start()
             except Exception as error:  # noqa: BLE001  # aiokafka raises more than its own errors here
                 return error
-            self._round = RelayRound(self._store, producer, self._nudge, self._name, self._limits)
+            self._round = RelayRound(
+                self._store,
+                producer,
+                self._nudge,
+                self._name,
+                self._limits,
+                guard=self._guard,
+                alone=self._alone,
+            )
             await self._round.run(stop)
+            self._refused = self._round.refused
             if self._round.acknowledged_count:
                 backoff.reset()
             return self._round.failure

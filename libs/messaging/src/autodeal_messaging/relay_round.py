@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from aiokafka.partitioner import murmur2
 from autodeal_messaging.metrics import RELAYED
 from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.outbox.port import OutboxRecord, OutboxStore
+from autodeal_messaging.parking.unsendable import REFUSALS, UnsendableGuard
 from autodeal_messaging.send_lane import SendLane
 
 FULL_WAIT_SECONDS = 1.0
@@ -50,13 +51,23 @@ class RelayRound:
     """
 
     def __init__(
-        self, store: OutboxStore, producer: AIOKafkaProducer, nudge: Nudge, name: str, limits: RelayLimits
+        self,
+        store: OutboxStore,
+        producer: AIOKafkaProducer,
+        nudge: Nudge,
+        name: str,
+        limits: RelayLimits,
+        *,
+        guard: UnsendableGuard | None = None,
+        alone: Collection[Any] = (),
     ) -> None:
         self._store = store
         self._producer = producer
         self._nudge = nudge
         self._name = name
         self._limits = limits
+        self._guard = guard or UnsendableGuard(None)
+        self._alone = alone
         self._lanes: dict[tuple[str, int], SendLane] = {}
         self._in_flight: dict[Any, int] = {}
         self._acknowledged: list[OutboxRecord] = []
@@ -66,6 +77,8 @@ class RelayRound:
         self.acknowledged_count = 0
         self.failure: Exception | None = None
         """The first error of a send, if there was one."""
+        self.refused: Sequence[OutboxRecord] = ()
+        """The batch that Kafka refused for good, if that was the failure."""
 
     def busy_shards(self) -> set[int]:
         """Return the shards that have records in flight."""
@@ -93,14 +106,16 @@ class RelayRound:
         keys = self._nudge.take()
         if everywhere:
             keys = None
+        await self._guard.before_read()
         batch = await self._store.read(
             limit=self._limits.read_limit, exclude=self._in_flight.keys(), keys=keys
         )
+        records = await self._guard.sendable(batch.records)
         if self.failure is not None:
             return
         # Counted as in flight before anything is awaited, so that `busy_shards` knows of them.
-        self._in_flight.update((record.position, record.shard) for record in batch.records)
-        await self._dispatch(batch.records)
+        self._in_flight.update((record.position, record.shard) for record in records)
+        await self._dispatch(records)
         if keys is None:
             # Only a look everywhere puts off the next one: rings for some keys must not starve others.
             self._more = batch.more
@@ -142,6 +157,7 @@ class RelayRound:
                 acknowledge_timeout_seconds=self._limits.acknowledge_timeout_seconds,
                 on_acknowledged=self._note_acknowledged,
                 on_failed=self._note_failed,
+                alone=self._alone,
             )
         return lane
 
@@ -151,9 +167,10 @@ class RelayRound:
         RELAYED.labels(self._name, records[0].topic).inc(len(records))
         self._nudge.wake()
 
-    def _note_failed(self, error: Exception) -> None:
+    def _note_failed(self, error: Exception, records: Sequence[OutboxRecord] = ()) -> None:
         if self.failure is None:
             self.failure = error
+            self.refused = records if isinstance(error, REFUSALS) else ()
         self._nudge.wake()
 
     async def _delete_acknowledged(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
@@ -13,6 +14,8 @@ from autodeal_messaging.outbox.port import OutboxRecord
 
 class SendLane:
     """Sends the records of one partition in the order they were added.
+
+    Those whose positions are in `alone` travel in batches of their own, so that a refusal names one.
 
     The next batch leaves only when Kafka has acknowledged the one before, so no retry can overtake
     anything. After an error the outcome of that batch is unknown: the lane sends nothing more, forgets
@@ -27,7 +30,8 @@ class SendLane:
         *,
         acknowledge_timeout_seconds: float,
         on_acknowledged: Callable[[Sequence[OutboxRecord]], None],
-        on_failed: Callable[[Exception], None],
+        on_failed: Callable[[Exception, Sequence[OutboxRecord]], None],
+        alone: Collection[Any] = (),
     ) -> None:
         self._producer = producer
         self._topic = topic
@@ -35,6 +39,8 @@ class SendLane:
         self._acknowledge_timeout_seconds = acknowledge_timeout_seconds
         self._on_acknowledged = on_acknowledged
         self._on_failed = on_failed
+        self._alone = alone
+        self._sending: list[OutboxRecord] = []
         self._queue: deque[OutboxRecord] = deque()
         self._failed = False
         self.task: asyncio.Task[None] | None = None
@@ -56,15 +62,18 @@ class SendLane:
         except Exception as error:  # noqa: BLE001  # any error leaves the same: an unknown outcome
             self._failed = True
             self._queue.clear()
-            self._on_failed(error)
+            self._on_failed(error, self._sending)
         finally:
             self.task = None
 
     async def _send_one_batch(self) -> list[OutboxRecord]:
         batch = self._producer.create_batch()
         taken: list[OutboxRecord] = []
+        self._sending = taken
         while self._queue:
             record = self._queue[0]
+            if taken and (record.position in self._alone or taken[-1].position in self._alone):
+                break
             added = batch.append(
                 timestamp=None, key=record.key.encode(), value=record.value, headers=record.headers()
             )

@@ -1,4 +1,4 @@
-"""`python -m autodeal_payment serve | work | migrate`."""
+"""`python -m autodeal_payment serve | work | migrate | dlq`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import argparse
 import os
 import sys
 
-from autodeal_payment.bootstrap import make_app, make_loops, migrate, open_connections
-from autodeal_payment.settings import Settings, StoreSettings
+from autodeal_messaging.parking.command_line import add_dlq_command, run_dlq
+from autodeal_payment.bootstrap import make_app, make_loops, migrate, open_connections, open_parking
+from autodeal_payment.settings import OperatorSettings, Settings, StoreSettings
 from autodeal_platform.health import Health
 from autodeal_platform.logs import configure_logging
 from autodeal_platform.run_http import run_http, run_process
@@ -22,13 +23,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="autodeal-payment", description="Payments.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer HTTP requests")
-    commands.add_parser("work", help="relay events, consume events, ask the provider again")
+    commands.add_parser("work", help="relay events, consume and replay events, ask the provider again")
     commands.add_parser("migrate", help="make the table, then end")
-    command = parser.parse_args(arguments).command
+    add_dlq_command(commands)
+    parsed = parser.parse_args(arguments)
+    command = parsed.command
     configure_logging("payment", os.environ.get("LOG_LEVEL", "INFO"))
     try:
         if command == "migrate":
             return run_process(migrate(load_settings(StoreSettings, os.environ)))
+        if command == "dlq":
+            return operate(parsed, load_settings(OperatorSettings, os.environ))
         run = serve if command == "serve" else work
         return run_process(run(load_settings(Settings, os.environ)))
     except SettingsError as error:
@@ -41,6 +46,17 @@ async def serve(settings: Settings) -> None:
     health = Health()
     async with open_connections(settings) as connections:
         await run_http(make_app(settings, connections, health), settings, health)
+
+
+def operate(arguments: argparse.Namespace, settings: OperatorSettings) -> int:
+    """Run an operator's command on parked records; return its exit code."""
+    codes: list[int] = []
+
+    async def run() -> None:
+        async with open_parking(settings) as parked:
+            codes.append(await run_dlq(arguments, parked))
+
+    return run_process(run()) or codes[0]
 
 
 async def work(settings: Settings) -> None:

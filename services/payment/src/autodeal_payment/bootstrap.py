@@ -17,16 +17,22 @@ from aiobotocore.config import AioConfig
 from litestar import Litestar
 
 from autodeal_contracts import topics
+from autodeal_contracts.catalog import UndecodableEventError
 from autodeal_messaging.consumer import Consumer
 from autodeal_messaging.deadlines import DeadlineWorker
 from autodeal_messaging.dynamodb.deadline_store import DynamoDeadlineStore
 from autodeal_messaging.dynamodb.outbox_store import DynamoOutboxStore
+from autodeal_messaging.dynamodb.parking_store import DynamoParkingStore
+from autodeal_messaging.failure_kind import FailureKinds
 from autodeal_messaging.nudge import Nudge
+from autodeal_messaging.parking.park_records import RecordParking
+from autodeal_messaging.parking.port import ParkingStore
+from autodeal_messaging.parking.replay import ReplayWorker
 from autodeal_messaging.relay import Relay
 from autodeal_payment.adapters.cognito_payer_directory import CognitoPayerDirectory
 from autodeal_payment.adapters.dynamodb_items import sale_key
 from autodeal_payment.adapters.dynamodb_payment_queries import DynamoPaymentQueries
-from autodeal_payment.adapters.dynamodb_sale_store import CONSUMER, DynamoSaleStore
+from autodeal_payment.adapters.dynamodb_sale_store import CONSUMER, INBOX_RETENTION, DynamoSaleStore
 from autodeal_payment.adapters.dynamodb_table import create_table
 from autodeal_payment.adapters.guarded_provider import GuardedProvider
 from autodeal_payment.adapters.mercado_pago import MercadoPago
@@ -38,11 +44,14 @@ from autodeal_payment.app.choose_payment import ChoosePayment
 from autodeal_payment.app.find_payments import FindPayments
 from autodeal_payment.app.handle_notification import HandleNotification
 from autodeal_payment.app.handle_sale_event import HandleSaleEvent
+from autodeal_payment.app.ports.payer_directory import PayerDirectoryUnavailableError
+from autodeal_payment.app.ports.payment_provider import ProviderUnansweredError
+from autodeal_payment.app.ports.sale_store import StoreUnavailableError
 from autodeal_payment.entrypoints.consume_events import event_handler
 from autodeal_payment.entrypoints.http.payment_routes import payment_routes
 from autodeal_payment.entrypoints.http.problem_statuses import STATUSES
 from autodeal_payment.entrypoints.http.use_cases import UseCases
-from autodeal_payment.settings import ProviderSettings, Settings, StoreSettings
+from autodeal_payment.settings import OperatorSettings, ProviderSettings, Settings, StoreSettings
 from autodeal_platform.health import Health
 from autodeal_platform.http_app import create_app
 from autodeal_platform.run_worker import Loop
@@ -53,6 +62,10 @@ if TYPE_CHECKING:  # the stubs are not installed in production
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 SERVICE = "payment"
+FAILURE_KINDS = FailureKinds(
+    surroundings=(StoreUnavailableError, ProviderUnansweredError, PayerDirectoryUnavailableError),
+    permanent=(UndecodableEventError,),
+)
 
 
 @dataclass(frozen=True)
@@ -171,7 +184,7 @@ def make_app(
 
 
 def make_loops(settings: Settings, connections: Connections, health: Health) -> list[Loop]:
-    """Make the loops of `work`: the relay, the consumer and the janitor."""
+    """Make the loops of `work`: the relay, the consumer, the replays and the janitor."""
     nudge = Nudge()
     engine = make_engine(settings, connections, on_commit=lambda order_id: nudge.ring(str(order_id)))
     handle_notification = HandleNotification(engine.store, engine.provider, engine.changer, engine.advance)
@@ -186,12 +199,16 @@ def make_loops(settings: Settings, connections: Connections, health: Health) -> 
         nudge,
         SERVICE,
     )
+    handler = event_handler(HandleSaleEvent(engine.changer, engine.advance), handle_notification)
+    parked = make_parking(settings, connections.dynamodb)
     consumer = Consumer(
         settings,
         CONSUMER,
         [topics.SALE, topics.NOTIFICATION],
-        event_handler(HandleSaleEvent(engine.changer, engine.advance), handle_notification),
+        handler,
+        failures=RecordParking(parked, FAILURE_KINDS),
     )
+    replay = ReplayWorker(parked, handler, FAILURE_KINDS)
     # Deadlines lie further ahead than the worker's own look-ahead, so nobody need ring for them.
     janitor = DeadlineWorker(
         DynamoDeadlineStore(connections.dynamodb, settings.dynamodb_table),
@@ -199,7 +216,25 @@ def make_loops(settings: Settings, connections: Connections, health: Health) -> 
         Nudge(),
     )
     health.add_check("dynamodb", lambda: _ask(connections.dynamodb, settings.dynamodb_table))
-    return [relay.run, consumer.run, janitor.run]
+    return [relay.run, consumer.run, replay.run, janitor.run]
+
+
+def make_parking(settings: OperatorSettings, client: DynamoDBClient) -> ParkingStore:
+    """Make the store of records that could not be handled."""
+    return DynamoParkingStore(
+        client,
+        settings.dynamodb_table,
+        CONSUMER,
+        inbox_retention=INBOX_RETENTION,
+        outbox_shards=settings.outbox_shards,
+    )
+
+
+@asynccontextmanager
+async def open_parking(settings: OperatorSettings) -> AsyncIterator[ParkingStore]:
+    """Give the parked records, for an operator's commands, for the length of a block."""
+    async with open_store(settings) as client:
+        yield make_parking(settings, client)
 
 
 async def migrate(settings: StoreSettings) -> None:

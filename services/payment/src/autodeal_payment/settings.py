@@ -29,6 +29,14 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OperatorSettings(StoreSettings):
+    """What `dlq` needs besides."""
+
+    outbox_shards: int = 8
+    """Shards of the outbox; the same in every process, and changed only while the outbox is empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProviderSettings:
     """How the service reaches Mercado Pago; the sandbox is another address with other keys."""
 
@@ -85,7 +93,7 @@ class JanitorSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(
-    HttpSettings, CognitoSettings, KafkaSettings, StoreSettings, ProviderSettings, JanitorSettings
+    HttpSettings, CognitoSettings, KafkaSettings, OperatorSettings, ProviderSettings, JanitorSettings
 ):
     """The settings of `serve` and `work`."""
 
@@ -93,7 +101,5 @@ class Settings(
     """The user pool in which payers are looked up."""
     cognito_endpoint_url: str | None = None
     """Another Cognito than the region's own, such as an emulator's."""
-    outbox_shards: int = 8
-    """Shards of the outbox; the same in every process, and changed only while the outbox is empty."""
     payment_answer_seconds: float = 8.0
     """How long `POST /payment` waits for the provider before it answers with what is known."""

@@ -14,12 +14,20 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from autodeal_contracts import topics
+from autodeal_contracts.catalog import UndecodableEventError
 from autodeal_messaging.consumer import Consumer
 from autodeal_messaging.deadlines import DeadlineWorker
+from autodeal_messaging.failure_kind import FailureKinds
 from autodeal_messaging.nudge import Nudge
+from autodeal_messaging.parking.park_records import RecordParking
+from autodeal_messaging.parking.port import ParkingStore
+from autodeal_messaging.parking.replay import ReplayWorker
+from autodeal_messaging.parking.unsendable import outbox_group
 from autodeal_messaging.postgres.deadline_store import PostgresDeadlineStore
 from autodeal_messaging.postgres.notify import PostgresListener
 from autodeal_messaging.postgres.outbox_store import PostgresOutboxStore
+from autodeal_messaging.postgres.parking_store import PostgresParkingStore
+from autodeal_messaging.postgres.unsendable_store import PostgresUnsendableStore
 from autodeal_messaging.relay import Relay
 from autodeal_platform.health import Health
 from autodeal_platform.http_app import create_app
@@ -37,6 +45,7 @@ from autodeal_vehicle.adapters.postgres.unit_of_work import CONSUMER, PostgresSt
 from autodeal_vehicle.app.cancel_order import CancelOrder
 from autodeal_vehicle.app.confirm_pickup import ConfirmPickup
 from autodeal_vehicle.app.edit_vehicle import EditVehicle
+from autodeal_vehicle.app.errors import StoreUnavailableError
 from autodeal_vehicle.app.expire_order import ExpireOrder
 from autodeal_vehicle.app.find_orders import FindOrders
 from autodeal_vehicle.app.find_vehicles import FindVehicles
@@ -46,17 +55,19 @@ from autodeal_vehicle.app.initialize_sale import InitializeSale
 from autodeal_vehicle.app.refund_order import RefundOrder
 from autodeal_vehicle.app.register_vehicle import RegisterVehicle
 from autodeal_vehicle.app.surroundings import Surroundings
-from autodeal_vehicle.entrypoints.consume_payment_events import payment_event_handler
+from autodeal_vehicle.entrypoints.consume_payment_events import payment_event_handler, payment_events_handler
 from autodeal_vehicle.entrypoints.handle_deadlines import sale_deadline_handler
 from autodeal_vehicle.entrypoints.http.describe_api import all_routes
 from autodeal_vehicle.entrypoints.http.problem_statuses import STATUSES
 from autodeal_vehicle.entrypoints.http.use_cases import UseCases
 from autodeal_vehicle.entrypoints.purge_old_rows import PurgeLoop
-from autodeal_vehicle.settings import Settings
+from autodeal_vehicle.settings import OperatorSettings, Settings
 
 SERVICE = "vehicle"
 SERVE_NAME = "autodeal-vehicle-serve"
 WORK_NAME = "autodeal-vehicle-work"
+OPERATE_NAME = "autodeal-vehicle-dlq"
+FAILURE_KINDS = FailureKinds(surroundings=(StoreUnavailableError,), permanent=(UndecodableEventError,))
 
 
 def make_use_cases(
@@ -179,7 +190,7 @@ class Worker:
 
 
 def make_worker(settings: Settings, health: Health) -> Worker:
-    """Make the relay, the consumer, the deadlines and the purge."""
+    """Make the relay, the consumer, the replays, the deadlines and the purge."""
     database_url = settings.database_url.reveal()
     engine = create_engine(settings, WORK_NAME)
     relay_nudge = Nudge()
@@ -188,14 +199,25 @@ def make_worker(settings: Settings, health: Health) -> Worker:
     store = PostgresStore(engine, settings.outbox_shards)
     health.add_check("database", partial(_ask, engine))
     relay = Relay(
-        PostgresOutboxStore(database_url, shards=settings.outbox_shards), settings, relay_nudge, SERVICE
+        PostgresOutboxStore(database_url, shards=settings.outbox_shards),
+        settings,
+        relay_nudge,
+        SERVICE,
+        unsendable=PostgresUnsendableStore(
+            engine, outbox_group(SERVICE), outbox_shards=settings.outbox_shards
+        ),
     )
+    handle_payment_event = HandlePaymentEvent(store, surroundings)
+    parked = PostgresParkingStore(engine, CONSUMER, outbox_shards=settings.outbox_shards)
     consumer = Consumer(
         settings,
         CONSUMER,
         [topics.PAYMENT],
-        payment_event_handler(HandlePaymentEvent(store, surroundings)),
+        payment_event_handler(handle_payment_event),
+        together=payment_events_handler(handle_payment_event),
+        failures=RecordParking(parked, FAILURE_KINDS),
     )
+    replay = ReplayWorker(parked, payment_event_handler(handle_payment_event), FAILURE_KINDS)
     # Deadlines lie further ahead than the worker's own look-ahead, so nobody need ring for them.
     deadlines = DeadlineWorker(
         PostgresDeadlineStore(engine), sale_deadline_handler(ExpireOrder(store, surroundings)), Nudge()
@@ -205,7 +227,19 @@ def make_worker(settings: Settings, health: Health) -> Worker:
         settings.purge_interval_seconds,
     )
     listener = PostgresListener(database_url, lambda _: relay_nudge.ring())
-    return Worker([relay.run, listener.run, consumer.run, deadlines.run, purge.run], engine, bell)
+    loops: list[Loop] = [relay.run, listener.run, consumer.run, replay.run, deadlines.run, purge.run]
+    return Worker(loops, engine, bell)
+
+
+@asynccontextmanager
+async def open_parking(settings: OperatorSettings, *, of_outbox: bool = False) -> AsyncIterator[ParkingStore]:
+    """Give the parked records, for an operator's commands, for the length of a block."""
+    engine = create_engine(settings, OPERATE_NAME)
+    async with _disposing(engine):
+        if of_outbox:
+            yield PostgresUnsendableStore(engine, outbox_group(SERVICE), outbox_shards=settings.outbox_shards)
+        else:
+            yield PostgresParkingStore(engine, CONSUMER, outbox_shards=settings.outbox_shards)
 
 
 async def _ask(engine: AsyncEngine) -> None:

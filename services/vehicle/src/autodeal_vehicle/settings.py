@@ -33,7 +33,15 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(HttpSettings, CognitoSettings, KafkaSettings, DatabaseSettings):
+class OperatorSettings(DatabaseSettings):
+    """What `dlq` needs besides."""
+
+    outbox_shards: int = 64
+    """Shards of the outbox; the same in every process, and changed only while the outbox is empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(HttpSettings, CognitoSettings, KafkaSettings, OperatorSettings):
     """The settings of `serve` and `work`."""
 
     sale_deadline_pix_seconds: float = 1800.0
@@ -42,8 +50,6 @@ class Settings(HttpSettings, CognitoSettings, KafkaSettings, DatabaseSettings):
     """How long a buyer has to pay by card."""
     sale_deadline_boleto_business_days: int = 3
     """How many bank working days a buyer has to pay a boleto."""
-    outbox_shards: int = 64
-    """Shards of the outbox; the same in every process, and changed only while the outbox is empty."""
     order_stream_look_again_seconds: float = 5.0
     """How often a live timeline looks for itself, should a notification be lost."""
     order_stream_heartbeat_seconds: float = 15.0

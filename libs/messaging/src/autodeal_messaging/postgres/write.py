@@ -6,7 +6,7 @@ and as a coroutine for code that is not hot.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Interval,
     MetaData,
     Select,
+    Text,
     bindparam,
     delete,
     literal,
@@ -25,8 +26,8 @@ from sqlalchemy import (
     text,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from autodeal_contracts.envelope import Envelope
@@ -87,6 +88,14 @@ def inbox_insert(consumer: str, event_id: str) -> PostgresInsert:
     )
 
 
+_CLAIM_ALL = text(
+    "INSERT INTO inbox (consumer, event_id)"
+    # Sorted, so that two transactions that claim some of the same events cannot wait for each other.
+    " SELECT :consumer, wanted.event_id FROM unnest(:event_ids) AS wanted (event_id) ORDER BY wanted.event_id"
+    " ON CONFLICT DO NOTHING RETURNING event_id"
+).bindparams(bindparam("consumer", type_=Text), bindparam("event_ids", type_=ARRAY(Text)))
+
+
 def deadline_upsert(kind: str, subject: str, due_at: datetime) -> PostgresInsert:
     """Return an insert of a deadline that moves the one of the same kind and subject."""
     return (
@@ -117,6 +126,17 @@ async def claim_in_inbox(connection: AsyncConnection, consumer: str, event_id: s
         count_inbox_duplicate(consumer)
         return False
     return True
+
+
+async def claim_all_in_inbox(
+    connection: AsyncConnection, consumer: str, event_ids: Sequence[str]
+) -> set[str]:
+    """Claim events for this transaction with one statement; return those not handled before."""
+    found = await connection.execute(_CLAIM_ALL, {"consumer": consumer, "event_ids": list(event_ids)})
+    claimed = set(found.scalars())
+    for _ in range(len(event_ids) - len(claimed)):
+        count_inbox_duplicate(consumer)
+    return claimed
 
 
 async def schedule_deadline(connection: AsyncConnection, kind: str, subject: str, due_at: datetime) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,7 +22,7 @@ from autodeal_vehicle.app.find_orders import OrderWithTimeline
 from autodeal_vehicle.app.find_vehicles import SoldVehicle, VehicleFilter
 from autodeal_vehicle.app.initialize_sale import PreparedSale, SaleProspect
 from autodeal_vehicle.app.page import PageRequest
-from autodeal_vehicle.app.unit_of_work import UnsafeRequest
+from autodeal_vehicle.app.unit_of_work import SealedChange, UnsafeRequest
 from autodeal_vehicle.domain.order import CLAIMING_STATES, PAID_STATES, Change, Order, TimelineEntry
 from autodeal_vehicle.domain.vehicle import Vehicle, VehicleDetails, search_key
 
@@ -176,6 +177,10 @@ class MemoryUnitOfWork:
         """Return an order."""
         return self.state.orders.get(order_id)
 
+    async def orders_to_change(self, order_ids: Collection[int]) -> Mapping[int, Order]:
+        """Return those orders that exist."""
+        return {number: self.state.orders[number] for number in order_ids if number in self.state.orders}
+
     async def claiming_order_to_change(self, vehicle_id: int) -> Order | None:
         """Return the order that keeps a vehicle from others."""
         for order in self.state.orders.values():
@@ -205,11 +210,20 @@ class MemoryUnitOfWork:
         self.state.timelines.setdefault(order.id, []).extend(change.entries)
         self.state.outbox.extend(envelopes)
 
+    async def save_all(self, changes: Sequence[SealedChange], now: datetime) -> None:
+        """Store changes of different orders."""
+        for each in changes:
+            await self.save(each.change, each.envelopes, now)
+
     async def claim_event(self, event_id: str) -> bool:
         """Claim an event."""
         is_new = event_id not in self.state.inbox
         self.state.inbox.add(event_id)
         return is_new
+
+    async def claim_events(self, event_ids: Sequence[str]) -> AbstractSet[str]:
+        """Claim events."""
+        return {event_id for event_id in event_ids if await self.claim_event(event_id)}
 
     async def claim_deadline(self, order_id: int, due_at: datetime) -> bool:
         """Take an order's due deadline."""

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,14 @@ class UnsafeRequest:
     """Tells this request from another that uses the same key."""
     success_status: int = 200
     """The status that is stored with the answer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SealedChange:
+    """A change of an order with its events, ready for the outbox."""
+
+    change: Change
+    envelopes: Sequence[Envelope]
 
 
 class UnitOfWork(Protocol):
@@ -57,6 +66,10 @@ class UnitOfWork(Protocol):
         """Return an order and lock it."""
         ...
 
+    async def orders_to_change(self, order_ids: Collection[int]) -> Mapping[int, Order]:
+        """Return those orders that exist, by id, and lock them in the order of their ids."""
+        ...
+
     async def claiming_order_to_change(self, vehicle_id: int) -> Order | None:
         """Return the one order that keeps a vehicle from others, locked; None when nobody claims it."""
         ...
@@ -69,8 +82,16 @@ class UnitOfWork(Protocol):
         """Store a change of a locked order: its state, vehicle, timeline, deadline, and outbox rows."""
         ...
 
+    async def save_all(self, changes: Sequence[SealedChange], now: datetime) -> None:
+        """Store changes of different locked orders, as `save` does one."""
+        ...
+
     async def claim_event(self, event_id: str) -> bool:
         """Claim an event for this transaction; False when it was handled before."""
+        ...
+
+    async def claim_events(self, event_ids: Sequence[str]) -> AbstractSet[str]:
+        """Claim events for this transaction; return those that were not handled before."""
         ...
 
     async def claim_deadline(self, order_id: int, due_at: datetime) -> bool:

@@ -125,6 +125,26 @@ def changing_order_values(order: Order) -> dict[str, Any]:
     }
 
 
+CHANGING_ORDER_COLUMNS = (
+    "status",
+    "payment_id",
+    "payment_attempt",
+    "payment_status",
+    "payment_method_used",
+    "pix_code",
+    "boleto_line",
+    "payment_url",
+    "payment_expires_at",
+    "paid_by",
+    "charged_back",
+    "sold_at",
+    "picked_up_at",
+    "cancel_reason",
+    "event_sequence",
+    "version",
+)
+"""The columns of `changing_order_values`."""
+
 _timeline_decoder = msgspec.json.Decoder(list[TimelineEntry])
 read_timeline = _timeline_decoder.decode
 """Make timeline entries of the text that `order_book` has the database aggregate."""

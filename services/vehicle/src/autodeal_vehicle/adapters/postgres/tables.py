@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from autodeal_contracts.saga import OrderState, VehicleState
+from autodeal_messaging.postgres.parking_schema import define_parked_records, define_parking_audit
 from autodeal_messaging.postgres.schema import define_deadlines, define_inbox, define_outbox
 from autodeal_vehicle.domain.order import CLAIMING_STATES, PAID_STATES
 from autodeal_vehicle.domain.vehicle import FIRST_YEAR, MAX_PRICE_CENTS
@@ -193,3 +194,5 @@ IDEMPOTENCY_ANSWER = Table(
 OUTBOX = define_outbox(METADATA)
 INBOX = define_inbox(METADATA)
 DEADLINE = define_deadlines(METADATA)
+PARKED_RECORD = define_parked_records(METADATA)
+PARKING_AUDIT = define_parking_audit(METADATA)

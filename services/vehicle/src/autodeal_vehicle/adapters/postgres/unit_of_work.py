@@ -5,7 +5,8 @@ Locks are taken in one order everywhere: the order, then its vehicle, then the i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -19,10 +20,12 @@ from autodeal_contracts.saga import VehicleState
 from autodeal_messaging.postgres.write import (
     add_to_outbox,
     cancel_deadline,
+    claim_all_in_inbox,
     claim_deadline,
     claim_in_inbox,
 )
 from autodeal_platform.idempotency import StoredAnswer, digest_key
+from autodeal_vehicle.adapters.postgres.change_orders import add_entries, lock_orders, save_changes
 from autodeal_vehicle.adapters.postgres.connect import unavailable_when_unreachable
 from autodeal_vehicle.adapters.postgres.read_rows import (
     changing_order_values,
@@ -42,7 +45,7 @@ from autodeal_vehicle.adapters.postgres.tables import (
     VEHICLE_SOLD,
 )
 from autodeal_vehicle.app.errors import AnswerTakenError, InvariantBrokenError
-from autodeal_vehicle.app.unit_of_work import UnitOfWork, UnsafeRequest
+from autodeal_vehicle.app.unit_of_work import SealedChange, UnitOfWork, UnsafeRequest
 from autodeal_vehicle.domain.order import Change, Order, TimelineEntry
 from autodeal_vehicle.domain.vehicle import Vehicle, VehicleDetails, search_key
 
@@ -157,6 +160,10 @@ class PostgresUnitOfWork:
         row = (await self._connection.execute(statement)).mappings().one_or_none()
         return read_order(row) if row is not None else None
 
+    async def orders_to_change(self, order_ids: Collection[int]) -> Mapping[int, Order]:
+        """Return those orders that exist, locked one after the other."""
+        return await lock_orders(self._connection, order_ids)
+
     async def claiming_order_to_change(self, vehicle_id: int) -> Order | None:
         """Return the order that keeps a vehicle from others, and lock it."""
         statement = (
@@ -195,29 +202,26 @@ class PostgresUnitOfWork:
             await self._change_one(move, f"vehicle {order.vehicle_id} is not {change.vehicle.before}")
         if change.ends_deadline:
             await cancel_deadline(self._connection, SALE_DEADLINE, str(order.id))
-        await self._add_entries(order.id, change.entries)
+        await add_entries(self._connection, [change])
+        await add_to_outbox(self._connection, envelopes, self._outbox_shards)
+
+    async def save_all(self, changes: Sequence[SealedChange], now: datetime) -> None:
+        """Store changes of different locked orders, each kind of row with one statement."""
+        await save_changes(self._connection, [each.change for each in changes], now)
+        envelopes = [envelope for each in changes for envelope in each.envelopes]
         await add_to_outbox(self._connection, envelopes, self._outbox_shards)
 
     async def claim_event(self, event_id: str) -> bool:
         """Claim an event for this transaction."""
         return await claim_in_inbox(self._connection, CONSUMER, event_id)
 
+    async def claim_events(self, event_ids: Sequence[str]) -> AbstractSet[str]:
+        """Claim events for this transaction."""
+        return await claim_all_in_inbox(self._connection, CONSUMER, event_ids)
+
     async def claim_deadline(self, order_id: int, due_at: datetime) -> bool:
         """Take an order's due deadline."""
         return await claim_deadline(self._connection, SALE_DEADLINE, str(order_id), due_at)
-
-    async def _add_entries(self, order_id: int, entries: Sequence[TimelineEntry]) -> None:
-        rows = [
-            {
-                "order_id": order_id,
-                "sequence": entry.sequence,
-                "at": entry.at,
-                "event": entry.event,
-                "detail": entry.detail,
-            }
-            for entry in entries
-        ]
-        await self._connection.execute(insert(ORDER_TIMELINE), rows)
 
     async def _with_known_brand(self, details: VehicleDetails) -> tuple[int, VehicleDetails]:
         """Return the brand's id, created if nobody named it before, and details with its first spelling."""

@@ -1,0 +1,1 @@
+"""Measurements of the path commit → outbox → Kafka → handler → commit, on real engines."""

@@ -1,0 +1,135 @@
+"""Play schedules until they are done or one fails: `python -m tests.simulation --schedules 10000`.
+
+`--whole` plays with the real relay, consumer, parking and deadline worker; without it their promises are
+kept by simple ones, and many more schedules fit into a minute. `--replay SEED` plays one again and prints
+what happened; `--mutation NAME` makes a mistake on purpose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import repeat
+
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.play import Verdict, play
+from tests.simulation.whole_mutations import WHOLE_MUTATIONS
+
+CHUNK = 50
+SHOWN = 5
+
+
+@dataclass
+class Tally:
+    """What came of many schedules."""
+
+    schedules: int = 0
+    deaths: int = 0
+    endings: Counter[str] = field(default_factory=Counter)
+    failures: list[Verdict] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Count another tally in."""
+        self.schedules += other.schedules
+        self.deaths += other.deaths
+        self.endings += other.endings
+        self.failures += other.failures
+
+
+@dataclass(frozen=True)
+class Way:
+    """How schedules are played."""
+
+    whole: bool
+    mutation: str | None
+
+    def making_the_mistake(self) -> AbstractContextManager[object]:
+        """Make the mistake for the length of a block, if there is one."""
+        if self.mutation is None:
+            return contextlib.nullcontext()
+        return (WHOLE_MUTATIONS if self.whole else MUTATIONS)[self.mutation]()
+
+    def arguments(self) -> str:
+        """Return what makes another run play the same way."""
+        return (" --whole" if self.whole else "") + (f" --mutation {self.mutation}" if self.mutation else "")
+
+
+def main() -> int:
+    """Return 0 when every invariant held in every schedule."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--schedules", type=int, default=2_000, help="how many to play")
+    parser.add_argument("--seed", type=int, default=None, help="the first seed; drawn when not given")
+    parser.add_argument("--replay", type=int, default=None, help="play this seed only, and tell what happens")
+    parser.add_argument("--whole", action="store_true", help="play with the real relay and consumer")
+    parser.add_argument("--mutation", choices=sorted(MUTATIONS.keys() | WHOLE_MUTATIONS.keys()), default=None)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    wanted = parser.parse_args()
+    way = Way(wanted.whole, wanted.mutation)
+    if wanted.replay is not None:
+        return _replay(wanted.replay, way)
+    first = int(time.time()) * 1_000 if wanted.seed is None else wanted.seed
+    return _play_many(first, wanted.schedules, way, wanted.processes)
+
+
+def _replay(seed: int, way: Way) -> int:
+    with way.making_the_mistake():
+        verdict = play(seed, traced=True, whole=way.whole)
+    _say("\n".join(verdict.trace))
+    _say(f"seed {seed}: {'; '.join(verdict.violations) or 'every invariant held'}")
+    return 1 if verdict.violations else 0
+
+
+def _play_many(first: int, schedules: int, way: Way, processes: int) -> int:
+    begun = time.perf_counter()
+    chunks = range(first, first + schedules, CHUNK)
+    ends = [min(start + CHUNK, first + schedules) for start in chunks]
+    tally = Tally()
+    is_terminal = sys.stderr.isatty()
+    with ProcessPoolExecutor(processes) as pool:
+        for part in pool.map(_play_chunk, chunks, ends, repeat(way)):
+            tally.add(part)
+            if is_terminal:
+                sys.stderr.write(f"\r{tally.schedules:,} of {schedules:,}")
+    seconds = time.perf_counter() - begun
+    if is_terminal:
+        sys.stderr.write("\r")
+    endings = ", ".join(f"{count:,} {name}" for name, count in sorted(tally.endings.items()))
+    _say(
+        f"{tally.schedules:,} schedules from seed {first} in {seconds:.1f} s"
+        f" ({tally.schedules / seconds:,.0f}/s); {tally.deaths:,} processes died; orders: {endings}"
+    )
+    for verdict in tally.failures[:SHOWN]:
+        _say(f"seed {verdict.seed}: {'; '.join(verdict.violations)}")
+        _say(f"  again: python -m tests.simulation --replay {verdict.seed}{way.arguments()}")
+    _say(
+        f"{len(tally.failures):,} schedules broke an invariant" if tally.failures else "every invariant held"
+    )
+    return 1 if tally.failures else 0
+
+
+def _play_chunk(start: int, end: int, way: Way) -> Tally:
+    tally = Tally()
+    with way.making_the_mistake():
+        for seed in range(start, end):
+            verdict = play(seed, whole=way.whole)
+            tally.schedules += 1
+            tally.deaths += verdict.deaths
+            tally.endings.update(verdict.endings)
+            if verdict.violations:
+                tally.failures.append(verdict)
+    return tally
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""An event loop in which time is a number, and processes that can die at any await.
+
+The code under simulation is ordinary asyncio code: tasks, locks, time-outs and sleeps all work, only
+nothing waits for real. Given the same seed everything happens in the same order again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, Self, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Process:
+    """What dies together: its tasks never run again, and its open transactions are rolled back."""
+
+    def __init__(self, name: str, clock_error_seconds: float = 0.0) -> None:
+        self.name = name
+        self.clock_error_seconds = clock_error_seconds
+        """By how much its machine's clock is fast; negative when it is slow."""
+        self.is_dead = False
+        self.transactions: dict[object, Callable[[], None]] = {}
+        """By transaction, how the database ends it when the connection is gone."""
+
+    def die(self) -> None:
+        """Kill it as SIGKILL does: no `finally` runs, nobody is told."""
+        self.is_dead = True
+        for roll_back in list(self.transactions.values()):
+            roll_back()
+        self.transactions.clear()
+
+    def start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        """Run something in this process; what that starts belongs to the process too."""
+        context = copy_context()
+        context.run(PROCESS.set, self)
+        return asyncio.get_running_loop().create_task(work, context=context)
+
+
+PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
+"""The process of the current task; None for the world around the processes."""
+
+
+UNWIND_ROUNDS = 8
+UNWIND_SECONDS = 20.0
+
+
+class NoEndError(AssertionError):
+    """The simulation went on and on: something is tried for ever."""
+
+
+class _Handle:
+    __slots__ = ("args", "callback", "context", "is_cancelled", "when_due")
+
+    def __init__(self, callback: Any, args: tuple[Any, ...], context: Context, when_due: float) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self.when_due = when_due
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+    def cancelled(self) -> bool:
+        return self.is_cancelled
+
+    def when(self) -> float:
+        return self.when_due
+
+
+class SimulatedLoop(asyncio.AbstractEventLoop):
+    """Runs what is ready in the order it became so; when nothing is, time jumps to the next timer.
+
+    Handles of dead processes are dropped, so their tasks stop where they are.
+    """
+
+    def __init__(self, *, step_limit: int) -> None:
+        self._is_ended = False
+        self._is_closing = False
+        self._dropped: list[_Handle] = []
+        self._ready: deque[_Handle] = deque()
+        self._timers: list[tuple[float, int, _Handle]] = []
+        self._count = 0
+        self._now = 0.0
+        self._step_limit = step_limit
+        self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
+        self.steps = 0
+
+    def run(self) -> None:
+        """Run until nothing is left to do; raises NoEndError at the limit of steps."""
+        while not self._is_ended and self._step():
+            if self.steps > self._step_limit:
+                raise NoEndError(f"no end after {self.steps} steps and {self._now:.0f} s")
+
+    def end(self) -> None:
+        """Stop after this step, whatever else there is to do."""
+        self._is_ended = True
+
+    def unwind(self) -> None:
+        """Cancel every task, also of dead processes, and let each clean up as it wants to."""
+        self._is_closing = True
+        self._ready.extend(self._dropped)
+        self._dropped.clear()
+        for _ in range(UNWIND_ROUNDS):
+            # Some take a cancellation for an error of Kafka's and join again, so they are told again.
+            self._tasks = [(task, own) for task, own in self._tasks if not task.done()]
+            for task, _ in self._tasks:
+                task.cancel()
+            until = self._now + UNWIND_SECONDS
+            while self._ready or (self._timers and self._timers[0][0] <= until):
+                self._step()
+
+    def close_down(self) -> None:
+        """End every task there ever was, so that none is left to the garbage collector."""
+        for task, context in self._tasks:
+            if not task.done():
+                context.run(task.get_coro().close)
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self._tasks.clear()
+        self._dropped.clear()
+        self._timers.clear()
+        self._ready.clear()
+
+    def __enter__(self) -> Self:
+        events._set_running_loop(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.close_down()
+        finally:
+            events._set_running_loop(None)
+
+    def _step(self) -> bool:
+        self.steps += 1
+        if self._ready:
+            handle = self._ready.popleft()
+        elif self._timers:
+            when_due, _, handle = heapq.heappop(self._timers)
+            if handle.is_cancelled:
+                return True
+            self._now = max(self._now, when_due)
+        else:
+            return False
+        if not handle.is_cancelled:
+            process = handle.context.get(PROCESS)
+            if process is None or not process.is_dead or self._is_closing:
+                handle.context.run(handle.callback, *handle.args)
+            else:
+                self._dropped.append(handle)
+        return True
+
+    def time(self) -> float:
+        return self._now
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def call_soon(  # type: ignore[override]  # its own kind of handle
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> _Handle:
+        handle = _Handle(callback, args, context or copy_context(), self._now)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(  # type: ignore[override]  # its own kind of handle
+        self, delay: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> _Handle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]  # its own kind of handle
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> _Handle:
+        self._count += 1
+        handle = _Handle(callback, args, context or copy_context(), when)
+        heapq.heappush(self._timers, (when, self._count, handle))
+        return handle
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(
+        self,
+        coro: Generator[Any, None, Result] | Coroutine[Any, Any, Result],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+    ) -> asyncio.Task[Result]:
+        own = context or copy_context()
+        task: asyncio.Task[Result] = asyncio.Task(coro, loop=self, name=name, context=own)
+        self._tasks.append((task, own))
+        return task
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Ignore it: failures are judged by what they leave in the stores."""
+
+
+def make_loop(*, step_limit: int) -> SimulatedLoop:
+    """Make a loop; what it does not need of a loop, such as sockets, it does not have."""
+    return SimulatedLoop(step_limit=step_limit)  # type: ignore[abstract]
