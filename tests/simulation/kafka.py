@@ -138,6 +138,8 @@ class SimulatedConsumer:
         self._topics: list[str] = []
         self._listener: Any = None
         self._positions: dict[TopicPartition, int] = {}
+        self._reassigning = False
+        """While it gives up its shares the client returns no records, which may be another's already."""
         self._coordination: asyncio.Task[None] | None = None
         self._rebalanced = WakeUp()
 
@@ -206,6 +208,8 @@ class SimulatedConsumer:
         self, partitions: Collection[TopicPartition], limit: int
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
+        if self._reassigning:
+            return found
         for where in partitions or list(self._positions):
             position = self._positions.get(where)
             if position is None:
@@ -225,6 +229,7 @@ class SimulatedConsumer:
                 group.join(self)
             generation = group.generation
             await chance.pause()
+            self._reassigning = True
             await self._listener.on_partitions_revoked(list(self._positions))
             self._positions.clear()
             group.ready.add(self)
@@ -240,6 +245,7 @@ class SimulatedConsumer:
             self._positions = {
                 where: self._broker.committed[self._name, where.topic, where.partition] for where in share
             }
+            self._reassigning = False
             self._rebalanced.ring()
             chance.note(f"{self._name} reads {[f'{one.topic}/{one.partition}' for one in share]}")
             while group.generation == generation and self in group.members:
