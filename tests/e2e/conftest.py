@@ -14,7 +14,7 @@ from autodeal_devstack.engines.endpoints import EngineChoice
 from autodeal_devstack.stack import Stack, running_stack
 
 # A process that was killed takes seconds to come back on a busy machine, and buyers wait for it.
-PATIENT = {**QUICK, "vehicle": {"SALE_DEADLINE_PIX_SECONDS": "40"}}
+PATIENT = {**QUICK, "vehicle": {"SALE_DEADLINE_PIX_SECONDS": "25"}}
 
 
 @pytest.fixture(scope="session")
