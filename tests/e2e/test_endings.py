@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from autodeal_devstack.demo.endings import ENDINGS
@@ -32,4 +30,3 @@ async def test_every_invariant_holds_when_all_endings_were_played(
     snapshot, found = await quiet_snapshot(stack)
     assert len(snapshot.orders) >= len(ENDINGS)
     assert found == []
-    await asyncio.sleep(0)
