@@ -22,7 +22,7 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
-    "shared_buffers": "64MB",
+    "shared_buffers": "1GB",  # a small RDS instance has more, and memory is taken when it is first used
     "dynamic_shared_memory_type": "mmap",  # files in the data folder: nothing stays in /dev/shm after a crash
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -27,10 +27,13 @@ MEMBER = 32_767
 """Beside the shards: every relay shares this lock, so that one without shards is counted too."""
 
 # This session runs three statements only, and each must walk the one index: a plan chosen while the
-# table was empty would sort the whole backlog on every read once there is one.
+# table was empty would sort the whole backlog on every read once there is one. Planned each time,
+# because only an array known to the planner is searched by its hash: a generic plan compared each row
+# with each of the thousands in flight, and took twice as long for a read.
 _PREPARE_SESSION = """
     SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
-    SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off
+    SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;
+    SET plan_cache_mode = force_custom_plan
 """
 _NAMESPACE = "SELECT hashtext('outbox'::regclass::oid::text)"
 _JOIN = "SELECT pg_advisory_lock_shared($1, $2), pg_backend_pid()::text AS pid"
