@@ -69,8 +69,8 @@ async def _report(effects: Effects) -> None:
         await asyncio.sleep(REPORT_SECONDS)
 
 
-async def main(way: str, settings: str, url: str, topic: str) -> None:
-    """Consume until the input ends."""
+async def main(way: str, settings: str, url: str, topic: str, skip: str = "0") -> None:
+    """Consume until the input ends, and say the latencies of all events but the first `skip`."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     kafka = msgspec.json.decode(settings, type=KafkaSettings)
     stop = asyncio.Event()
@@ -91,8 +91,8 @@ async def main(way: str, settings: str, url: str, topic: str) -> None:
     await consumer.run(stop)
     reporting.cancel()
     await engine.dispose()
-    if effects.latencies:
-        ranked = sorted(effects.latencies)
+    if measured := effects.latencies[int(skip) :]:
+        ranked = sorted(measured)
         shares = [ranked[min(len(ranked) - 1, int(len(ranked) * share))] for share in (0.5, 0.99, 1.0)]
         sys.stdout.write("latency " + " ".join(f"{found:.2f}" for found in shares) + "\n")
 
