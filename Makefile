@@ -11,8 +11,12 @@ BIN := .venv/bin
 MEMBERS := libs/contracts libs/messaging libs/platform services/vehicle services/payment services/gateway devstack
 STAMP := .venv/.locked
 
-LOCK_ARGUMENTS := pyproject.toml --group dev --quiet --universal --generate-hashes --python-version 3.11 \
+LOCK_OPTIONS := --quiet --universal --generate-hashes --python-version 3.11 \
   $(patsubst %,--no-emit-package autodeal-%,$(notdir $(MEMBERS))) --no-annotate --custom-compile-command 'make lock'
+LOCK_ARGUMENTS := pyproject.toml --group dev $(LOCK_OPTIONS)
+
+# What one image holds: the part of requirements.lock that its program needs at run time.
+IMAGE_MEMBERS := services/vehicle services/payment services/gateway devstack
 
 .PHONY: help
 help: ## list these targets
@@ -33,8 +37,12 @@ $(STAMP): $(UV) requirements.lock $(MEMBERS:%=%/pyproject.toml)
 install: $(STAMP) ## make .venv from the lock
 
 .PHONY: lock
-lock: $(UV) ## resolve requirements.lock anew, keeping what still fits
+lock: $(UV) ## resolve requirements.lock and the images' parts of it anew, keeping what still fits
 	@$(UV) pip compile $(LOCK_ARGUMENTS) $(LOCK_FLAGS) --output-file requirements.lock
+	@for member in $(IMAGE_MEMBERS); do \
+	  rm -f $$member/requirements.lock; \
+	  $(UV) pip compile $$member/pyproject.toml $(LOCK_OPTIONS) --constraint requirements.lock --output-file $$member/requirements.lock; \
+	done
 
 .PHONY: upgrade
 upgrade: ## resolve requirements.lock to the newest versions
@@ -63,6 +71,11 @@ lock-fresh: $(UV)
 	@cp requirements.lock .venv/requirements.lock.now
 	@$(UV) pip compile $(LOCK_ARGUMENTS) --output-file .venv/requirements.lock.now
 	@diff -q requirements.lock .venv/requirements.lock.now >/dev/null || { echo "requirements.lock is stale: make lock" >&2; exit 1; }
+	@for member in $(IMAGE_MEMBERS); do \
+	  $(UV) pip compile $$member/pyproject.toml $(LOCK_OPTIONS) --constraint requirements.lock --output-file .venv/image.lock.now --no-header; \
+	  diff -q <(grep -v '^#' $$member/requirements.lock) .venv/image.lock.now >/dev/null \
+	    || { echo "$$member/requirements.lock is stale: make lock" >&2; exit 1; }; \
+	done
 
 .PHONY: fmt
 fmt: $(STAMP) ## format the code and mend what the linter can
