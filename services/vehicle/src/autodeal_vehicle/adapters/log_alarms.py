@@ -9,6 +9,8 @@ from autodeal_vehicle.domain.order import Alarm
 
 _log = get_logger(__name__)
 _alarms = Counter("vehicle_alarms", "Orders that a person must look at.", ["alarm"])
+for _alarm in Alarm:  # an alert sees nothing when a counter is born at one
+    _alarms.labels(alarm=_alarm.value)
 
 
 class LoggedAlarms:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from autodeal_vehicle.app.metrics import count_sale
 from autodeal_vehicle.app.seal_events import seal_events
 from autodeal_vehicle.app.surroundings import Surroundings
 from autodeal_vehicle.app.unit_of_work import Store
@@ -29,5 +30,6 @@ class ExpireOrder:
             change = expire(order, now)
             if change.entries:
                 await work.save(change, seal_events(change, now, self.surroundings), now)
+        count_sale(change)
         if change.entries:
             self.surroundings.bell.order_changed(order_id)

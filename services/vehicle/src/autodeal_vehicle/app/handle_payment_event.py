@@ -9,6 +9,7 @@ from datetime import datetime
 from autodeal_contracts.events.payment import PaymentEvent
 from autodeal_platform.telemetry import bind_purchase
 from autodeal_vehicle.app.errors import UnknownOrderError
+from autodeal_vehicle.app.metrics import count_sale
 from autodeal_vehicle.app.seal_events import seal_events
 from autodeal_vehicle.app.surroundings import Surroundings
 from autodeal_vehicle.app.unit_of_work import SealedChange, Store
@@ -71,6 +72,7 @@ class HandlePaymentEvent:
         return SealedChange(change=change, envelopes=seal_events(change, now, self.surroundings))
 
     def _tell(self, change: Change) -> None:
+        count_sale(change)
         if change.alarm is not None:
             self.surroundings.alarms.raise_alarm(change.alarm, change.order.id)
         self.surroundings.bell.order_changed(change.order.id)

@@ -16,6 +16,7 @@ from autodeal_contracts.envelope import Envelope
 from autodeal_contracts.events.sale import PaymentMethod
 from autodeal_platform.idempotency import StoredAnswer, replay_or_none
 from autodeal_platform.json_codec import encode_json
+from autodeal_vehicle.app.metrics import count_sale
 from autodeal_vehicle.app.seal_events import seal_events
 from autodeal_vehicle.app.surroundings import Surroundings
 from autodeal_vehicle.app.unit_of_work import UnsafeRequest
@@ -99,6 +100,7 @@ class InitializeSale:
                 return stored
             sale = self._decide(command, prospect)
             if await self.desk.commit(sale):
+                count_sale(sale.change)
                 self.surroundings.bell.sale_begun(sale.change.order.id)
                 return sale.answer
             # Somebody was faster: the next look tells whether it was this very request sent twice, a
