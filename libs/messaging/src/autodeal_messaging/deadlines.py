@@ -12,7 +12,12 @@ from typing import Protocol
 import structlog
 
 from autodeal_messaging.backoff import Backoff, worth_logging
-from autodeal_messaging.metrics import DEADLINES_FAILED, DEADLINES_HANDLED
+from autodeal_messaging.metrics import (
+    DEADLINES_FAILED,
+    DEADLINES_HANDLED,
+    DEADLINES_OVERDUE,
+    DEADLINES_READ_AT,
+)
 from autodeal_messaging.nudge import Nudge
 
 log = structlog.get_logger(__name__)
@@ -97,6 +102,7 @@ class DeadlineWorker:
         # The ones at rest may all come first, so the limit makes room for others behind them.
         limit = BATCH + len(self._resting) + len(self._running)
         found = await self._store.earliest(before=now + timedelta(seconds=LOOK_AHEAD_SECONDS), limit=limit)
+        _measure(found, now)
         still_there = set(found)
         for deadline in [known for known, (until, _) in self._resting.items() if until <= now]:
             if deadline not in still_there:
@@ -163,3 +169,9 @@ class DeadlineWorker:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+def _measure(found: Sequence[Deadline], now: datetime) -> None:
+    DEADLINES_READ_AT.set(now.timestamp())
+    overdue_seconds = (now - found[0].due_at).total_seconds() if found else 0.0
+    DEADLINES_OVERDUE.set(max(0.0, overdue_seconds))

@@ -44,6 +44,14 @@ INBOX_DUPLICATES = Counter("inbox_duplicates", "Events met again after they had 
 DEADLINES_HANDLED = Counter("deadlines_handled", "Deadlines handled.", ["kind"])
 DEADLINES_FAILED = Counter("deadlines_failed", "Attempts at a deadline that failed.", ["kind", "error"])
 
+DEADLINES_OVERDUE = Gauge(
+    "deadlines_oldest_overdue_seconds", "How long ago the oldest deadline that still waits fell due."
+)
+DEADLINES_READ_AT = Gauge(
+    "deadlines_last_read_timestamp_seconds",
+    "When this process last read what is due, in seconds since 1970; 0 where nobody reads.",
+)
+
 
 def count_inbox_duplicate(consumer: str) -> None:
     """Count an event that the inbox turned away; for writes that fold the inbox into their own."""
