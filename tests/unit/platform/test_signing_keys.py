@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from autodeal_platform.errors import UnauthenticatedError, UnavailableError
 from autodeal_platform.fake_user_pool import FakeUserPool
@@ -81,6 +82,22 @@ async def test_pool_is_asked_again_only_after_a_pause_when_it_was_away(
     pool.reachable = True
     clock.now += 1
     assert (await keys.find(pool.key_id)).key_id == pool.key_id
+
+
+async def test_each_fetch_is_counted_by_how_it_ended_when_the_pool_comes_back(
+    keys: SigningKeys, pool: FakeUserPool, clock: Clock
+) -> None:
+    def counted(outcome: str) -> float:
+        return REGISTRY.get_sample_value("signing_key_fetches_total", {"outcome": outcome}) or 0.0
+
+    failed, fetched = counted("failed"), counted("fetched")
+    pool.reachable = False
+    with pytest.raises(UnavailableError):
+        await keys.find(pool.key_id)
+    pool.reachable = True
+    clock.now += 1
+    await keys.find(pool.key_id)
+    assert (counted("failed"), counted("fetched")) == (failed + 1, fetched + 1)
 
 
 async def test_known_keys_stay_in_use_when_the_pool_is_away(

@@ -14,6 +14,7 @@ from typing import Final
 import aiohttp
 import jwt
 import msgspec
+from prometheus_client import Counter
 
 from autodeal_platform.errors import UnauthenticatedError, UnavailableError
 from autodeal_platform.logs import get_logger
@@ -22,6 +23,12 @@ Fetch = Callable[[str], Awaitable[bytes]]
 
 FETCH_TIMEOUT_SECONDS: Final = 3.0
 MAX_KEY_SET_BYTES: Final = 256 * 1024
+
+FETCHES: Final = Counter(
+    "signing_key_fetches", "Fetches of the user pool's signing keys: fetched or failed.", ["outcome"]
+)
+_FETCHED = FETCHES.labels("fetched")
+_FAILED = FETCHES.labels("failed")
 
 _log = get_logger(__name__)
 
@@ -98,10 +105,12 @@ class SigningKeys:
             self._keys = parse_key_set(await self._fetch(self._url))
         except Exception as error:  # noqa: BLE001  whatever went wrong, the keys could not be had
             self._last_fetch_failed = True
+            _FAILED.inc()
             self._next_fetch_at = self._monotonic() + self._retry_pause_s
             _log.warning("tokens.signing_keys_unreachable", error=type(error).__name__)
         else:
             self._last_fetch_failed = False
+            _FETCHED.inc()
             self._fetched_at = self._monotonic()
             self._next_fetch_at = self._fetched_at + self._refetch_pause_s
             _log.info("tokens.signing_keys_fetched", keys=len(self._keys))
