@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from autodeal_contracts.events.sale import PaymentMethod
 from autodeal_payment.adapters import mercado_pago_messages as messages
@@ -216,10 +217,12 @@ async def test_calls_fail_at_once_when_the_provider_has_been_away() -> None:
         with pytest.raises(ProviderUnansweredError):
             await guarded.find("7-1")
     assert provider.calls["find"] == 3
+    assert REGISTRY.get_sample_value("autodeal_payment_provider_shut_off") == 1
     now, provider.away = 2.5, False
     assert await guarded.find("7-1") is None
     assert await guarded.find("7-1") is None
     assert provider.calls["find"] == 5
+    assert REGISTRY.get_sample_value("autodeal_payment_provider_shut_off") == 0
 
 
 def test_nothing_personal_is_shown_when_printed() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar
 
+from autodeal_payment.app import metrics
 from autodeal_payment.app.ports.payment_provider import (
     NewPayment,
     PaymentProvider,
@@ -69,9 +70,14 @@ class GuardedProvider:
             self._failures += 1
             if self._failures == self._failure_limit:
                 self._closed_until = self._clock() + self._pause_seconds
+                metrics.PROVIDER_SHUT_OFF.set(1)
             raise
         except ProviderRefusedError:
-            self._failures = 0
+            self._note_answer()
             raise
-        self._failures = 0
+        self._note_answer()
         return result
+
+    def _note_answer(self) -> None:
+        self._failures = 0
+        metrics.PROVIDER_SHUT_OFF.set(0)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
+
+from autodeal_contracts.events.sale import PaymentMethod
+from autodeal_contracts.saga import PaymentState
 
 PAYMENTS = Counter(
     "autodeal_payment_payments_total", "Payments that came to a state.", labelnames=["method", "state"]
+)
+for _method in PaymentMethod:  # an alert sees nothing when a counter is born at one
+    for _state in PaymentState:
+        PAYMENTS.labels(_method, _state)
+PROVIDER_SHUT_OFF = Gauge(
+    "autodeal_payment_provider_shut_off",
+    "1 while the provider went unanswered so often that it is called only now and then.",
 )
 PROVIDER_CALLS = Histogram(
     "autodeal_payment_provider_call_seconds",

@@ -14,13 +14,25 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import HeaderParameter, QueryParameter
 from prometheus_client import Counter
 
-from autodeal_gateway.app.accept_notification import NotificationLog, Webhook, accept_notification
+from autodeal_gateway.app.accept_notification import (
+    Acceptance,
+    NotificationLog,
+    Webhook,
+    accept_notification,
+)
+from autodeal_gateway.app.errors import NotificationsUnavailableError
+from autodeal_gateway.domain.notification import NotificationMalformedError
+from autodeal_gateway.domain.webhook_signature import WebhookForgedError
 from autodeal_platform import describe_answers as doc
 from autodeal_platform.errors import BodyTooLargeError
 from autodeal_platform.json_codec import RequestBody, ResponseBody
 from autodeal_platform.telemetry import current_traceparent
 
 WEBHOOKS = Counter("gateway_webhooks_total", "Webhooks of the provider by what became of them.", ("outcome",))
+_FAILED = "failed"
+_REFUSALS = (WebhookForgedError, NotificationMalformedError, NotificationsUnavailableError)
+for _outcome in (*Acceptance, *(error.code for error in _REFUSALS), _FAILED):
+    WEBHOOKS.labels(_outcome)  # an alert sees nothing when a counter is born at one
 
 
 class WebhookAnswer(ResponseBody, frozen=True, kw_only=True):
@@ -42,7 +54,8 @@ class NotificationBody(RequestBody, frozen=True, kw_only=True, forbid_unknown_fi
 class WebhookLimits:
     """What the webhook accepts."""
 
-    secrets: tuple[bytes, ...]
+    secrets: Callable[[], tuple[bytes, ...]]
+    """Asked for each notification, so that a rotation needs no restart."""
     body_limit_bytes: int
 
     def __repr__(self) -> str:
@@ -99,7 +112,7 @@ def webhook_route(
             request_id=request.headers.get("x-request-id"),
             signature=signature,
         )
-        return await _accept(log, webhook, limits.secrets, now())
+        return await _accept(log, webhook, limits.secrets(), now())
 
     return receive_notification
 
@@ -117,7 +130,7 @@ async def _accept(
             traceparent=current_traceparent(),
         )
     except Exception as error:
-        WEBHOOKS.labels(getattr(error, "code", "failed")).inc()
+        WEBHOOKS.labels(getattr(error, "code", _FAILED)).inc()
         raise
     WEBHOOKS.labels(acceptance.value).inc()
     return WebhookAnswer(status=acceptance.value)
