@@ -206,7 +206,7 @@ async def desk(
         provider = MercadoPago(
             session,
             url=sandbox._url,
-            access_token=TOKEN,
+            access_token=Secret(TOKEN),
             timeout_seconds=1.0,
             notification_url=None,
         )

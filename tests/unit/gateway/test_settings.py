@@ -22,12 +22,12 @@ ENVIRONMENT = {
 
 def test_settings_are_read_when_only_the_needed_are_given() -> None:
     settings = load_settings(Settings, ENVIRONMENT)
-    assert settings.webhook_secrets == (b"new-secret",)
+    assert settings.webhook_secrets() == (b"new-secret",)
 
 
 def test_both_secrets_are_accepted_when_the_previous_is_still_set() -> None:
     settings = load_settings(Settings, {**ENVIRONMENT, "WEBHOOK_SECRET_PREVIOUS": "old-secret"})
-    assert settings.webhook_secrets == (b"new-secret", b"old-secret")
+    assert settings.webhook_secrets() == (b"new-secret", b"old-secret")
     assert "new-secret" not in repr(settings)
     assert "old-secret" not in repr(settings)
 

@@ -166,7 +166,14 @@ async def test_call_is_not_made_again_when_it_timed_out() -> None:
     assert len(provider.sent) == 1
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422])
+async def test_payment_is_unknown_and_not_refused_when_our_token_is_wrong() -> None:
+    provider = ScriptedProvider((401, {"error": "unauthorized"}), (201, PAYMENT))
+    assert (await provider.create(NEW, key="k")).provider_id == "900"
+    with pytest.raises(ProviderUnansweredError):
+        await ScriptedProvider(*[(401, {})] * 3).create(NEW, key="k")
+
+
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 422])
 async def test_payment_is_refused_with_a_word_when_the_answer_is_final(status: int) -> None:
     error = {"message": "maria@example.com is wrong", "error": "bad_request", "cause": [{"code": 4050}]}
     provider = ScriptedProvider((status, error))
@@ -191,7 +198,7 @@ async def test_answer_counts_as_none_when_unreadable(answer: tuple[int, Any]) ->
 
 async def test_payment_is_unknown_only_when_the_provider_says_so() -> None:
     assert await ScriptedProvider((404, {})).fetch("900") is None
-    for status in (400, 401, 403):
+    for status in (400, 403):
         with pytest.raises(ProviderUnansweredError):
             await ScriptedProvider((status, {})).fetch("900")
 

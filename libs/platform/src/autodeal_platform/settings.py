@@ -1,7 +1,8 @@
 """Settings come from the environment, once, in `main`.
 
 A service declares a frozen, keyword-only dataclass that inherits the groups it needs; the field
-`database_url` is read from `DATABASE_URL`. The text under a field is its documentation.
+`database_url` is read from `DATABASE_URL`. The text under a field is its documentation. A secret may
+stand in a file instead, named by `DATABASE_URL_FILE`, and is then read again when the file changes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -26,12 +28,13 @@ from typing import (
 import msgspec
 
 from autodeal_platform.read_docstrings import field_docstrings
-from autodeal_platform.secret import HIDDEN, Secret
+from autodeal_platform.secret import HIDDEN, FileSecret, Secret
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 __all__ = (
+    "WIRED",
     "CognitoSettings",
     "HttpSettings",
     "Secret",
@@ -50,6 +53,11 @@ _TYPE_NAMES: dict[object, str] = {
     bool: "true or false",
     Secret: "a secret",
 }
+
+WIRED: dict[str, bool] = {"wired": True}
+"""The metadata of a field that the wiring fills in; it is no setting and has no variable."""
+FILE_SUFFIX = "_FILE"
+"""What the name of a secret's variable ends in when it names a file."""
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -109,22 +117,23 @@ def load_settings(cls: type[Settings], environ: Mapping[str, str]) -> Settings:
     """Read an instance of `cls` from the environment.
 
     An empty variable counts as absent. Raises SettingsError, which names every missing or
-    unreadable setting but never what was in it.
+    unreadable setting but never what was in it; a class may raise it too when it is made, for
+    settings that do not go together.
     """
     types = get_type_hints(cls, include_extras=True)
     values: dict[str, Any] = {}
     complaints: list[str] = []
-    for field in fields(cls):
+    for field in _fields(cls):
         env = field.name.upper()
-        raw = environ.get(env, "")
-        if raw == "":
-            if _is_required(field):
-                complaints.append(f"{env} is missing")
-            continue
         try:
-            values[field.name] = _convert(raw, types[field.name])
-        except ValueError:
-            complaints.append(f"{env} is not {_describe_type(types[field.name])}")
+            value = _read(env, types[field.name], environ, required=_is_required(field))
+        except SettingsError as error:
+            complaints.append(str(error))
+            continue
+        if value is not None:
+            values[field.name] = value
+        elif _is_required(field):
+            complaints.append(f"{env} is missing")
     if complaints:
         raise SettingsError("; ".join(complaints))
     return cls(**values)
@@ -139,11 +148,34 @@ def describe_settings(cls: type[DataclassInstance]) -> list[SettingField]:
             env=field.name.upper(),
             type=_describe_type(types[field.name]),
             default=None if _is_required(field) else _describe_default(field),
-            secret=Secret in _members(types[field.name]),
+            secret=_is_secret(types[field.name]),
             doc=docs.get(field.name, ""),
         )
-        for field in fields(cls)
+        for field in _fields(cls)
     ]
+
+
+def _fields(cls: type[DataclassInstance]) -> list[Field[Any]]:
+    return [field for field in fields(cls) if not field.metadata.get("wired")]
+
+
+def _read(env: str, wanted: object, environ: Mapping[str, str], *, required: bool) -> object:
+    """Return one setting's value, None when it is absent; raises SettingsError."""
+    raw = environ.get(env, "")
+    file = environ.get(env + FILE_SUFFIX, "") if _is_secret(wanted) else ""
+    if raw and file:
+        raise SettingsError(f"{env} and {env}{FILE_SUFFIX} exclude each other")
+    if file:
+        try:
+            return FileSecret(Path(file), required=required)
+        except (OSError, ValueError):
+            raise SettingsError(f"{env}{FILE_SUFFIX} names no file that holds a secret") from None
+    if raw == "":
+        return None
+    try:
+        return _convert(raw, wanted)
+    except ValueError:
+        raise SettingsError(f"{env} is not {_describe_type(wanted)}") from None
 
 
 def _is_required(field: Field[Any]) -> bool:
@@ -174,9 +206,20 @@ def _convert(raw: str, wanted: object) -> object:
 
 
 def _make_secret(wanted: type[Any], raw: object) -> Secret:
-    if wanted is Secret and isinstance(raw, str):
+    if _stands_for_secret(wanted) and isinstance(raw, str):
         return Secret(raw)
     raise NotImplementedError(f"settings cannot be of type {wanted}")
+
+
+def _is_secret(wanted: object) -> bool:
+    return any(_stands_for_secret(member) for member in _members(wanted))
+
+
+def _stands_for_secret(wanted: object) -> bool:
+    """Tell whether a type is Secret, or a library's own word for it: a protocol with `reveal()`."""
+    return wanted is Secret or (
+        isinstance(wanted, type) and getattr(wanted, "_is_protocol", False) and issubclass(Secret, wanted)
+    )
 
 
 def _members(wanted: object) -> tuple[object, ...]:
@@ -193,6 +236,8 @@ def _describe_type(wanted: object) -> str:
 
 
 def _describe_member(member: object) -> str:
+    if _stands_for_secret(member):
+        return _TYPE_NAMES[Secret]
     if get_origin(member) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(member))
     if isinstance(member, type) and issubclass(member, Enum):

@@ -73,8 +73,7 @@ class Settings(
 ):
     """Everything the gateway is told from outside."""
 
-    @property
     def webhook_secrets(self) -> tuple[bytes, ...]:
-        """Return the secrets that a notification may be signed with, the current one first."""
+        """Return the secrets that a notification may be signed with now, the current one first."""
         secrets = (self.webhook_secret, self.webhook_secret_previous)
         return tuple(secret.reveal().encode() for secret in secrets if secret)

@@ -143,7 +143,7 @@ def make_engine(
         MercadoPago(
             connections.http,
             url=settings.mercado_pago_url,
-            access_token=settings.mercado_pago_access_token.reveal(),
+            access_token=settings.mercado_pago_access_token,
             timeout_seconds=settings.mercado_pago_timeout_seconds,
             notification_url=settings.mercado_pago_notification_url,
         )

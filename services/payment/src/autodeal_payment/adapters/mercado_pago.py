@@ -21,6 +21,7 @@ from autodeal_payment.app.ports.payment_provider import (
     ProviderUnansweredError,
 )
 from autodeal_payment.domain.provider_payment import ProviderPayment, ProviderRefund
+from autodeal_platform.secret import Secret
 
 Read = TypeVar("Read")
 
@@ -28,7 +29,15 @@ TRIES = 3
 PAUSE_SECONDS = 0.15
 LONGEST_PAUSE_SECONDS = 1.0
 """When the provider asks for a longer pause than this, the janitor keeps it."""
-_TRY_AGAIN = frozenset({HTTPStatus.LOCKED, HTTPStatus.FAILED_DEPENDENCY, HTTPStatus.TOO_MANY_REQUESTS})
+_TRY_AGAIN = frozenset(
+    {
+        # About us and not about the payment: a token that was just rotated, or is about to be.
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.LOCKED,
+        HTTPStatus.FAILED_DEPENDENCY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -59,14 +68,14 @@ class MercadoPago:
         session: aiohttp.ClientSession,
         *,
         url: str,
-        access_token: str,
+        access_token: Secret,
         timeout_seconds: float,
         notification_url: str | None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._session = session
         self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {access_token}", "Content-Type": "application/json"}
+        self._access_token = access_token
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._notification_url = notification_url
         self._pause = pause
@@ -131,7 +140,13 @@ class MercadoPago:
         raise AssertionError("unreachable")
 
     async def _send(self, method: str, path: str, key: str | None, body: bytes | None) -> _Answer:
-        headers = {**self._headers, "X-Idempotency-Key": key} if key is not None else self._headers
+        headers = {
+            # Asked for at each call: the token is rotated while the process runs.
+            "Authorization": f"Bearer {self._access_token.reveal()}",
+            "Content-Type": "application/json",
+        }
+        if key is not None:
+            headers["X-Idempotency-Key"] = key
         try:
             async with self._session.request(
                 method,

@@ -21,7 +21,7 @@ def openapi_document() -> dict[str, Any]:
     nobody = cast(People, None)
     routes = [
         *people_routes(nobody, cast(OrderBook, None), lambda: datetime.now(UTC)),
-        webhook_route(cast(NotificationLog, None), WebhookLimits((), 0), lambda: datetime.now(UTC)),
+        webhook_route(cast(NotificationLog, None), WebhookLimits(tuple, 0), lambda: datetime.now(UTC)),
     ]
     config = OpenAPIConfig(
         title="AutoDeal gateway", version="1", use_handler_docstrings=True, components=SECURITY
