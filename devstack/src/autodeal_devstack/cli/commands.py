@@ -10,6 +10,7 @@ from typing import Any
 import click
 import structlog
 
+from autodeal_devstack.cli.engine_commands import engine
 from autodeal_devstack.cli.home import NotRunningError
 from autodeal_devstack.engines.endpoints import EngineChoice, EngineError
 from autodeal_devstack.processes import ProcessFailedError
@@ -98,6 +99,9 @@ def logs(name: str | None, *, follow: bool, lines: int) -> None:
     from autodeal_devstack.cli.show_logs import show_logs
 
     show_logs(name, follow=follow, lines=lines)
+
+
+autodeal.add_command(engine)
 
 
 def main() -> None:

@@ -27,14 +27,8 @@ class EmbeddedKafka(LocalServer):
 
     def spawn(self) -> KeptProcess:
         """Start it with nothing but its arguments to configure it."""
-        url = f"tcp://{self._address}"
         return self.room.keeper.spawn(
-            [
-                str(find_broker()),
-                "broker",
-                *("--listener-url", url, "--advertised-listener-url", url),
-                *("--storage-engine", "memory://tansu/", "--cluster-id", "autodeal"),
-            ],
+            broker_command(listen=self._address, advertised=self._address),
             env=plain_environment(RUST_LOG="warn"),
             cwd=self.room.folder,  # it would read an .env file of its working directory
             log=self.room.log,
@@ -51,6 +45,16 @@ class EmbeddedKafka(LocalServer):
     @property
     def _address(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+
+def broker_command(*, listen: str, advertised: str) -> list[str]:
+    """Return the command of a broker that listens on `listen` and sends clients to `advertised`."""
+    return [
+        str(find_broker()),
+        "broker",
+        *("--listener-url", f"tcp://{listen}", "--advertised-listener-url", f"tcp://{advertised}"),
+        *("--storage-engine", "memory://tansu/", "--cluster-id", "autodeal"),
+    ]
 
 
 def find_broker() -> Path:

@@ -92,24 +92,29 @@ def environ_of(scope: Message, body: bytes) -> dict[str, Any]:
     return environ
 
 
+def make_moto_server(host: str, port: int) -> uvicorn.Server:
+    """Return the server, not started; it is to be the only one of its process."""
+    work_by_partition()
+    return uvicorn.Server(
+        uvicorn.Config(
+            OneAtATime(DomainDispatcherApplication(create_backend_app)),
+            host=host,
+            port=port,
+            http="httptools",
+            loop="asyncio",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
 def main() -> None:
     """Serve on 127.0.0.1 and the port given as the only argument, until a signal comes."""
-    work_by_partition()
-    application = OneAtATime(DomainDispatcherApplication(create_backend_app))
-    config = uvicorn.Config(
-        application,
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        http="httptools",
-        loop="asyncio",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=1,
-    )
-    asyncio.run(uvicorn.Server(config).serve())
+    asyncio.run(make_moto_server("127.0.0.1", int(sys.argv[1])).serve())
 
 
 if __name__ == "__main__":

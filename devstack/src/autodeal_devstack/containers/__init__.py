@@ -1,0 +1,1 @@
+"""Engines as the one program of a container: fixed ports, every address, settings from the environment."""
