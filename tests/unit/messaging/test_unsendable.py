@@ -16,7 +16,7 @@ from autodeal_messaging.memory.outbox_store import MemoryOutbox, MemoryOutboxSto
 from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.outbox.port import OutboxRecord
 from autodeal_messaging.parking.metrics import SET_ASIDE
-from autodeal_messaging.parking.port import TopicKey
+from autodeal_messaging.parking.port import ParkedCounts, TopicKey
 from autodeal_messaging.parking.unsendable import UnsendableGuard
 from autodeal_messaging.relay import Relay
 from autodeal_messaging.relay_round import RelayLimits
@@ -44,6 +44,9 @@ class MemoryUnsendable:
             if self._outbox.records.pop(record.position, None) is not None:
                 self.aside.append(record)
                 self.reasons.append(why)
+
+    async def counts(self) -> ParkedCounts:
+        return ParkedCounts(parked=max(0, len(self.aside) - 1), dead=min(1, len(self.aside)))
 
     def put_back(self) -> None:
         self._outbox.records.update((record.position, record) for record in self.aside)

@@ -40,6 +40,11 @@ LATENCY = Histogram(
     ["group", "topic"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
+SEQUENCE_GAPS = Counter(
+    "consumer_sequence_gaps",
+    "Times that an event's own count was not the one after its key's last: something is missing.",
+    ["group", "topic"],
+)
 INBOX_DUPLICATES = Counter("inbox_duplicates", "Events met again after they had taken effect.", ["consumer"])
 DEADLINES_HANDLED = Counter("deadlines_handled", "Deadlines handled.", ["kind"])
 DEADLINES_FAILED = Counter("deadlines_failed", "Attempts at a deadline that failed.", ["kind", "error"])

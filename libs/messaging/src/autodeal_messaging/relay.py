@@ -11,10 +11,12 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from autodeal_messaging.backoff import Backoff, wait_for_event
+from autodeal_messaging.end_in_time import end_in_time
 from autodeal_messaging.kafka_clients import make_producer
 from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.metrics import OUTBOX_DEPTH, OUTBOX_OLDEST_AGE, OUTBOX_SHARDS_HELD, RELAY_FAILURES
 from autodeal_messaging.nudge import Nudge
+from autodeal_messaging.outbox.metrics import SET_ASIDE_NOW
 from autodeal_messaging.outbox.port import OutboxRecord, OutboxStore
 from autodeal_messaging.parking.unsendable import UnsendableGuard, UnsendableStore
 from autodeal_messaging.relay_round import RelayLimits, RelayRound
@@ -22,7 +24,9 @@ from autodeal_messaging.relay_round import RelayLimits, RelayRound
 log = structlog.get_logger(__name__)
 
 MEASURE_INTERVAL_SECONDS = 5.0
-PRODUCER_STOP_TIMEOUT_SECONDS = 2.0
+PRODUCER_STOP_TIMEOUT_SECONDS = 1.0
+SENDING_SHARE = 0.75
+"""Of the drain time-out; the rest is for deleting what was sent and for leaving."""
 
 
 class Relay:
@@ -57,7 +61,7 @@ class Relay:
         self._name = name
         self._limits = limits or RelayLimits(
             acknowledge_timeout_seconds=3 * kafka.kafka_request_timeout_ms / 1000,
-            drain_timeout_seconds=kafka.kafka_drain_timeout_seconds,
+            drain_timeout_seconds=SENDING_SHARE * kafka.kafka_drain_timeout_seconds,
         )
         self._guard = UnsendableGuard(unsendable)
         self._alone: frozenset[Any] = frozenset()
@@ -66,6 +70,9 @@ class Relay:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until told to stop; then finish what is in flight within the drain time-out."""
+        await end_in_time(self._relay(stop), stop, self._kafka.kafka_drain_timeout_seconds)
+
+    async def _relay(self, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
         stopping.add_done_callback(lambda _: self._nudge.wake())
         backoff = Backoff(
@@ -162,6 +169,7 @@ class Relay:
                 backlog = await self._store.measure()
                 OUTBOX_DEPTH.labels(self._name).set(backlog.depth)
                 OUTBOX_OLDEST_AGE.labels(self._name).set(backlog.oldest_age_seconds)
+                SET_ASIDE_NOW.labels(self._name).set(await self._guard.count())
 
     def _busy_shards(self) -> set[int]:
         return self._round.busy_shards() if self._round is not None else set()

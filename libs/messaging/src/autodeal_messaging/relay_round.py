@@ -15,6 +15,7 @@ from aiokafka.partitioner import murmur2
 
 from autodeal_messaging.metrics import RELAYED
 from autodeal_messaging.nudge import Nudge
+from autodeal_messaging.outbox.metrics import SEND_SECONDS, SENT_BATCH
 from autodeal_messaging.outbox.port import OutboxRecord, OutboxStore
 from autodeal_messaging.parking.unsendable import REFUSALS, UnsendableGuard
 from autodeal_messaging.send_lane import SendLane
@@ -162,10 +163,13 @@ class RelayRound:
             )
         return lane
 
-    def _note_acknowledged(self, records: Sequence[OutboxRecord]) -> None:
+    def _note_acknowledged(self, records: Sequence[OutboxRecord], seconds: float) -> None:
         self._acknowledged.extend(records)
         self.acknowledged_count += len(records)
-        RELAYED.labels(self._name, records[0].topic).inc(len(records))
+        labels = self._name, records[0].topic
+        RELAYED.labels(*labels).inc(len(records))
+        SENT_BATCH.labels(*labels).observe(len(records))
+        SEND_SECONDS.labels(*labels).observe(seconds)
         self._nudge.wake()
 
     def _note_failed(self, error: Exception, records: Sequence[OutboxRecord] = ()) -> None:

@@ -29,7 +29,7 @@ class SendLane:
         partition: int,
         *,
         acknowledge_timeout_seconds: float,
-        on_acknowledged: Callable[[Sequence[OutboxRecord]], None],
+        on_acknowledged: Callable[[Sequence[OutboxRecord], float], None],
         on_failed: Callable[[Exception, Sequence[OutboxRecord]], None],
         alone: Collection[Any] = (),
     ) -> None:
@@ -55,10 +55,12 @@ class SendLane:
             self.task = asyncio.create_task(self._send_all())
 
     async def _send_all(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._queue:
+                began = loop.time()
                 sent = await self._send_one_batch()
-                self._on_acknowledged(sent)
+                self._on_acknowledged(sent, loop.time() - began)
         except Exception as error:  # noqa: BLE001  # any error leaves the same: an unknown outcome
             self._failed = True
             self._queue.clear()

@@ -10,7 +10,7 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from autodeal_messaging.outbox.port import OutboxRecord
 from autodeal_messaging.parking.metrics import SET_ASIDE
-from autodeal_messaging.parking.port import TopicKey
+from autodeal_messaging.parking.port import ParkedCounts, TopicKey
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +31,10 @@ class UnsendableStore(Protocol):
 
         One commit for each key; an event that is no longer in the outbox is left out.
         """
+        ...
+
+    async def counts(self) -> ParkedCounts:
+        """Count what is set aside, up to a cap."""
         ...
 
 
@@ -75,6 +79,13 @@ class UnsendableGuard:
                 SET_ASIDE.labels(record.topic).inc()
         skipped = held | self._held
         return [record for record in records if (record.topic, record.key) not in skipped]
+
+    async def count(self) -> int:
+        """Return how many events are set aside."""
+        if self._store is None:
+            return 0
+        counts = await self._store.counts()
+        return counts.parked + counts.dead
 
     async def set_aside(self, record: OutboxRecord, error: Exception) -> bool:
         """Set one event aside that was refused on its own; False when there is nowhere to put it."""
