@@ -133,6 +133,14 @@ class PrivateBroker:
     settings: KafkaSettings
     _engine: Engine
 
+    @property
+    def pid(self) -> int:
+        """The process to send signals to; a container has none here, and its tests are skipped."""
+        pid = self._engine.describe().pid
+        if pid is None:
+            pytest.skip("the broker is no process of this machine")
+        return pid
+
     async def kill(self) -> None:
         """End it with SIGKILL. The embedded broker forgets everything; Apache Kafka keeps its records."""
         await self._engine.kill()

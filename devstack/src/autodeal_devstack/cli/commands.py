@@ -101,6 +101,21 @@ def logs(name: str | None, *, follow: bool, lines: int) -> None:
     show_logs(name, follow=follow, lines=lines)
 
 
+@autodeal.command(short_help="Buy cars of a platform that runs elsewhere.")
+@click.option("--gateway", default="http://gateway", show_default=True, help="The gateway's URL.")
+@click.option("--provider", default="http://provider:8080", show_default=True, help="The sandbox's URL.")
+@click.option("--identity", default="http://identity:8080", show_default=True, help="The user pool's URL.")
+@click.option("--count", type=click.IntRange(min=1), help="How many; without it, until a signal comes.")
+@click.option("--rate", default=2.0, show_default=True, help="Purchases begun a second.")
+def purchases(gateway: str, provider: str, identity: str, *, count: int | None, rate: float) -> None:
+    """Buy cars through the public routes; the exit code is 0 when each was sold and no answer was a 5xx."""
+    from autodeal_devstack.cli.run_purchases import run_purchases
+    from autodeal_devstack.purchases.buy_cars import Pace, Platform
+
+    platform = Platform(gateway_url=gateway, provider_url=provider, identity_url=identity)
+    sys.exit(run_purchases(platform, Pace(per_second=rate, count=count)))
+
+
 autodeal.add_command(engine)
 
 

@@ -93,7 +93,13 @@ class PublicClient:
         return body
 
     async def wait_for_order(
-        self, order_id: int, wanted: Callable[[dict[str, Any]], bool], what: str, *, seconds: float
+        self,
+        order_id: int,
+        wanted: Callable[[dict[str, Any]], bool],
+        what: str,
+        *,
+        seconds: float,
+        poll_seconds: float = POLL_SECONDS,
     ) -> dict[str, Any]:
         """Ask until the order is as wanted; raises UnexpectedAnswerError after `seconds`."""
         deadline = time.monotonic() + seconds
@@ -106,4 +112,4 @@ class PublicClient:
                 raise UnexpectedAnswerError(
                     f"order {order_id} did not get {what} in {seconds:.0f} s: {order['status']}, {events}"
                 )
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(poll_seconds)
