@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -19,10 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from autodeal_contracts.envelope import Envelope
 from autodeal_devstack.engines.dynamodb_tables import create_table
 from autodeal_messaging.dynamodb.outbox_store import DynamoOutboxStore
+from autodeal_messaging.dynamodb.parking_store import DynamoParkingStore
 from autodeal_messaging.dynamodb.write import outbox_partition, outbox_put
+from autodeal_messaging.kafka_clients import make_producer
 from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.outbox.port import OutboxStore
+from autodeal_messaging.parking.port import ParkingStore
 from autodeal_messaging.postgres.outbox_store import PostgresOutboxStore
+from autodeal_messaging.postgres.parking_schema import define_parked_records, define_parking_audit
+from autodeal_messaging.postgres.parking_store import PostgresParkingStore
 from autodeal_messaging.postgres.schema import define_deadlines, define_inbox, define_outbox
 from autodeal_messaging.postgres.write import add_to_outbox
 from autodeal_messaging.topics_admin import ensure_topics
@@ -194,6 +199,33 @@ async def created_table(dynamodb_client: DynamoDBClient, dynamodb_table: str) ->
 @pytest.fixture
 def postgres_outbox(postgres_engine: AsyncEngine, postgres_url: str) -> PostgresOutboxUnderTest:
     return PostgresOutboxUnderTest(postgres_engine, postgres_url)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def parking_engine(postgres_engine: AsyncEngine) -> AsyncEngine:
+    metadata = MetaData()
+    define_parked_records(metadata)
+    define_parking_audit(metadata)
+    async with postgres_engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    return postgres_engine
+
+
+@pytest.fixture(params=["postgres", "dynamodb"])
+def store(request: pytest.FixtureRequest, group: str) -> ParkingStore:
+    need = request.getfixturevalue
+    if request.param == "postgres":
+        return PostgresParkingStore(need("parking_engine"), group)
+    client, table = need("dynamodb_client"), need("created_table")
+    return DynamoParkingStore(client, table, group, inbox_retention=timedelta(days=14))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def producer(kafka_settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
+    producer = make_producer(kafka_settings)
+    await producer.start()
+    yield producer
+    await producer.stop()
 
 
 @pytest.fixture(params=["postgres", "dynamodb"])

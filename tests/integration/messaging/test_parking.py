@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
 from typing import Any, Protocol
 
 import pytest
-import pytest_asyncio
 from aiokafka import AIOKafkaProducer
-from sqlalchemy import MetaData
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.consumer import Consumer
-from autodeal_messaging.dynamodb.parking_store import DynamoParkingStore
 from autodeal_messaging.failure_kind import FailureKinds
-from autodeal_messaging.kafka_clients import make_producer
 from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.parking.limits import ParkingLimits
 from autodeal_messaging.parking.operate import ParkingOperator
 from autodeal_messaging.parking.park_records import RecordParking
 from autodeal_messaging.parking.port import ParkedFilter, ParkedState, ParkingStore
 from autodeal_messaging.parking.replay import ReplayWorker
-from autodeal_messaging.postgres.parking_schema import define_parked_records, define_parking_audit
-from autodeal_messaging.postgres.parking_store import PostgresParkingStore
 
 pytestmark = pytest.mark.integration
 
@@ -69,33 +61,6 @@ class Effects:
             return all(self.by_key[key] == sequences for key, sequences in expected.items())
 
         return have
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def parking_engine(postgres_engine: AsyncEngine) -> AsyncEngine:
-    metadata = MetaData()
-    define_parked_records(metadata)
-    define_parking_audit(metadata)
-    async with postgres_engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    return postgres_engine
-
-
-@pytest.fixture(params=["postgres", "dynamodb"])
-def store(request: pytest.FixtureRequest, group: str) -> ParkingStore:
-    need = request.getfixturevalue
-    if request.param == "postgres":
-        return PostgresParkingStore(need("parking_engine"), group)
-    client, table = need("dynamodb_client"), need("created_table")
-    return DynamoParkingStore(client, table, group, inbox_retention=timedelta(days=14))
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def producer(kafka_settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
-    producer = make_producer(kafka_settings)
-    await producer.start()
-    yield producer
-    await producer.stop()
 
 
 async def send(producer: AIOKafkaProducer, *envelopes: Envelope) -> None:
