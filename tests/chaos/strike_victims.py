@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import uuid
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 import psutil
 from tests.chaos.chaos_stage import Stage
+from tests.chaos.freeze_processes import family, frozen, send_signal
 from tests.chaos.plan_faults import ENGINES, WORKERS, Act, Fault
 
 from autodeal_devstack.engines.engine import plain_environment
@@ -81,19 +81,15 @@ class Victims:
         )
 
     async def _freeze(self, fault: Fault) -> None:
-        processes = _family(self._pid(fault.victim))
-        _signal(processes, signal.SIGSTOP)
-        try:
+        with frozen(self._pid(fault.victim)):
             await asyncio.sleep(fault.away_seconds)
-        finally:
-            _signal(processes, signal.SIGCONT)
 
     async def _crash_engine(self, fault: Fault) -> None:
         engine = self._engines.engines[fault.victim]
-        family = _family(self._pid(fault.victim))
-        _signal(family, signal.SIGKILL)
+        killed = family(self._pid(fault.victim))
+        send_signal(killed, signal.SIGKILL)
         await engine.kill()
-        psutil.wait_procs(family, timeout=0)
+        psutil.wait_procs(killed, timeout=0)
         await asyncio.sleep(fault.away_seconds)
         for tries_left in reversed(range(RESTART_TRIES)):
             try:
@@ -113,18 +109,3 @@ class Victims:
             assert pid is not None
             return pid
         return self._workers[victim].pid
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    """Return a process with its children: a database that stands still does so in all its processes."""
-    try:
-        parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(number)

@@ -16,6 +16,7 @@ from autodeal_messaging.kafka_clients import make_consumer
 from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.metrics import CONSUMER_LAG, IN_FLIGHT
 from autodeal_messaging.partition_lane import HandleRecord, PartitionLane
+from autodeal_messaging.sequence_gaps import SequenceWatch
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,10 @@ POLL_WHILE_FULL_MILLISECONDS = 10
 """The same while some window is full, so that it is read on soon after it has room again."""
 MAXIMUM_RECORDS_PER_POLL = 500
 COMMIT_TIMEOUT_SECONDS = 5.0
-LEAVE_TIMEOUT_SECONDS = 5.0
+FAREWELL_SHARE = 0.25
+"""So much of the drain time-out is kept for committing and leaving, when work in flight takes it all."""
+FAREWELL_MINIMUM_SECONDS = 1.0
+CANCEL_TIMEOUT_SECONDS = 1.0
 
 
 class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -49,25 +53,55 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
         """Whether it was ever assigned partitions."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Take part until told to stop, then drain and leave; raises what Kafka's client raises."""
-        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
+        """Take part until told to stop, then drain and leave; raises what Kafka's client raises.
+
+        Told to stop, it returns within the drain time-out, whatever is away.
+        """
+        stopping = asyncio.create_task(stop.wait())
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self._join())]
         try:
-            await self._client.start()
-            self._client.subscribe(topics=self._topics, listener=self)
-            tasks += [asyncio.create_task(self._poll()), asyncio.create_task(self._commit_regularly())]
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # A broker that keeps silent lets the client wait for long, and a stop must not.
+            await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set() and tasks[0].exception() is None:
+                tasks += [asyncio.create_task(self._poll()), asyncio.create_task(self._commit_regularly())]
+                await asyncio.wait({stopping, *tasks[1:]}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             # A poll may be cancelled anywhere: it takes records out of the client and hands them to
             # their lanes without a pause in between.
             for task in tasks:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
-            await self._give_up(list(self._lanes))
-            self._forget_lag()
-            await self._leave(LEAVE_TIMEOUT_SECONDS if stop.is_set() else self._rejoin_timeout_seconds)
+            await self._end(stopping)
+            stopping.cancel()
         for result in results:
             if isinstance(result, Exception):
                 raise result
+
+    async def _join(self) -> None:
+        await self._client.start()
+        self._client.subscribe(topics=self._topics, listener=self)
+
+    async def _end(self, stopping: asyncio.Task[Any]) -> None:
+        """Drain and leave; from the moment of a stop that takes no longer than the drain time-out."""
+        drain_seconds = self._kafka.kafka_drain_timeout_seconds
+        ending = asyncio.create_task(self._drain_and_leave(drain_seconds * (1 - FAREWELL_SHARE)))
+        try:
+            await asyncio.wait(
+                {stopping, ending},
+                timeout=self._rejoin_timeout_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if stopping.done():
+                await asyncio.wait({ending}, timeout=max(drain_seconds, FAREWELL_MINIMUM_SECONDS))
+        finally:
+            ending.cancel()
+            await asyncio.wait({ending}, timeout=CANCEL_TIMEOUT_SECONDS)
+
+    async def _drain_and_leave(self, drain_seconds: float) -> None:
+        await self._give_up(list(self._lanes), drain_seconds)
+        self._forget_lag()
+        with contextlib.suppress(Exception):
+            await self._client.stop()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Begin lanes; called by the client before records of the new assignment are read."""
@@ -78,37 +112,32 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Finish what runs and commit it, while the group waits; the client still sends heartbeats."""
-        await self._give_up(revoked)
+        await self._give_up(revoked, self._kafka.kafka_drain_timeout_seconds)
 
     def _lane(self, partition: TopicPartition) -> PartitionLane:
         lane = self._lanes.get(partition)
         if lane is None:
-            lane = self._lanes[partition] = PartitionLane(self._handle)
+            lane = self._lanes[partition] = PartitionLane(self._handle, SequenceWatch(self._group).note)
         return lane
 
-    async def _give_up(self, partitions: Iterable[TopicPartition]) -> None:
+    async def _give_up(self, partitions: Iterable[TopicPartition], timeout_seconds: float) -> None:
         """Close lanes and commit how far they came; they are gone before anything is awaited."""
         lanes = {
             partition: self._lanes.pop(partition) for partition in partitions if partition in self._lanes
         }
-        timeout_seconds = self._kafka.kafka_drain_timeout_seconds
         await asyncio.gather(*(lane.close(timeout_seconds) for lane in lanes.values()))
         await self._commit(lanes)
         self._measure()
 
-    async def _leave(self, timeout_seconds: float) -> None:
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(timeout_seconds):
-                await self._client.stop()
-
     @property
     def _rejoin_timeout_seconds(self) -> float:
-        """How long leaving may take when another membership follows.
+        """How long draining and leaving may take when another membership follows.
 
         The client may be waiting for the group to form. Cut short, it would go on sending heartbeats
         for partitions that nobody reads.
         """
-        return 2 * (self._kafka.kafka_rebalance_timeout_ms + self._kafka.kafka_request_timeout_ms) / 1000
+        answers_ms = self._kafka.kafka_rebalance_timeout_ms + self._kafka.kafka_request_timeout_ms
+        return self._kafka.kafka_drain_timeout_seconds + COMMIT_TIMEOUT_SECONDS + 2 * answers_ms / 1000
 
     async def _poll(self) -> None:
         window = self._kafka.kafka_consumer_window

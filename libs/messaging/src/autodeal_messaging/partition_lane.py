@@ -8,6 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from aiokafka.structs import ConsumerRecord
 
+CANCEL_TIMEOUT_SECONDS = 2.0
+"""A database that stands still does not even answer a cancellation. What ends later than this is still
+told apart by its inbox mark."""
+
 HandleRecord = Callable[[ConsumerRecord, asyncio.Event], Awaitable[bool]]
 """Brings a record into effect, trying as often as it takes. Returns False if it was not brought into
 effect because the event, which says that the partition is being given up, was set meanwhile."""
@@ -21,8 +25,9 @@ class PartitionLane:
     by the partition's next owner.
     """
 
-    def __init__(self, handle: HandleRecord) -> None:
+    def __init__(self, handle: HandleRecord, on_read: Callable[[ConsumerRecord], None] | None = None) -> None:
         self._handle = handle
+        self._on_read = on_read
         self._keys: dict[bytes | None, deque[ConsumerRecord]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
@@ -35,6 +40,8 @@ class PartitionLane:
     def add(self, records: Iterable[ConsumerRecord]) -> None:
         """Take records over, in the order of their offsets."""
         for record in records:
+            if self._on_read is not None:
+                self._on_read(record)
             self._unfinished.append(record.offset)
             self._next_offset = record.offset + 1
             waiting = self._keys.get(record.key)
@@ -67,7 +74,8 @@ class PartitionLane:
             _, late = await asyncio.wait(self._tasks, timeout=timeout_seconds)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                await asyncio.wait(late, timeout=CANCEL_TIMEOUT_SECONDS)
 
     async def _run_key(self, key: bytes | None) -> None:
         """Bring the records of one key into effect in order, until none waits or the lane closes."""

@@ -26,3 +26,5 @@ class ParkingLimits:
     """So many records of one key in a row; then it is another key's turn."""
     pause_maximum_seconds: float = 10.0
     """The longest pause while the surroundings are away."""
+    drain_timeout_seconds: float = 10.0
+    """How long the attempts under way may take to finish after a stop."""

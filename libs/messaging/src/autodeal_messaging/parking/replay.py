@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from autodeal_messaging.backoff import Backoff, wait_for_event
+from autodeal_messaging.end_in_time import end_in_time
 from autodeal_messaging.failure_kind import FailureKind, FailureKinds, describe_failure
 from autodeal_messaging.handle_record import Handler
 from autodeal_messaging.parking.limits import ParkingLimits
@@ -45,7 +46,10 @@ class ReplayWorker:
         self._pause = Backoff(first_seconds=0.2, maximum_seconds=self._limits.pause_maximum_seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop; what is being attempted then is finished."""
+        """Work until told to stop; what is being attempted then may finish within the drain time-out."""
+        await end_in_time(self._replay(stop), stop, self._limits.drain_timeout_seconds)
+
+    async def _replay(self, stop: asyncio.Event) -> None:
         measuring = asyncio.create_task(self._measure_regularly())
         try:
             while not stop.is_set():
