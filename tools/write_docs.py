@@ -1,4 +1,4 @@
-"""Write the generated parts of the documents: `python tools/write_docs.py [--check]`.
+"""Write the generated parts of the documents and charts: `python tools/write_docs.py [--check]`.
 
 A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; the rest of the page
 is written by people.
@@ -36,7 +36,8 @@ def main() -> int:
             sys.stderr.write(f"stale: {page.relative_to(ROOT)} (make docs)\n")
         else:
             page.write_text(fresh, encoding="utf-8")
-    return 1 if check and stale else 0
+    charts = subprocess.run([sys.executable, ROOT / "tools" / "write_charts.py", *sys.argv[1:]], check=False)
+    return 1 if check and (stale or charts.returncode) else 0
 
 
 def mermaid(draw: Callable[[], str]) -> str:

@@ -39,7 +39,7 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* Takes a part with values (of the hook), command and weight. */}}
+{{/* Takes a part with values (of the hook), command, weight and maybe an environment. */}}
 {{- define "autodeal.hookJob" -}}
 {{- $keys := .values.secretKeys | sortAlpha -}}
 {{- $part := merge (dict "keys" $keys "suffix" "migrate") . -}}
@@ -68,8 +68,11 @@ spec:
           args: [{{ .command }}]
           env:
             {{- include "autodeal.settingsInline" .root | nindent 12 }}
-            {{- include "autodeal.listen" 8080 | nindent 12 }}
             {{- include "autodeal.secretFiles" $part | nindent 12 }}
+            {{- range $name, $value := .environment }}
+            - name: {{ $name }}
+              value: {{ $value | quote }}
+            {{- end }}
           resources:
             {{- toYaml .values.resources | nindent 12 }}
           {{- include "autodeal.containerBasics" $part | nindent 10 }}
@@ -83,6 +86,7 @@ spec:
 
 {{- define "autodeal.topicsJob" -}}
 {{- if .Values.topics.enabled }}
-{{ include "autodeal.hookJob" (dict "root" . "component" "topics" "values" .Values.topics "command" "topics" "weight" 1) }}
+{{- $environment := dict "KAFKA_TOPIC_PARTITIONS" .Values.topics.partitions "KAFKA_TOPIC_REPLICATION" .Values.topics.replication }}
+{{ include "autodeal.hookJob" (dict "root" . "component" "topics" "values" .Values.topics "environment" $environment "command" "topics" "weight" 1) }}
 {{- end }}
 {{- end }}

@@ -38,6 +38,11 @@ volumes:
     emptyDir:
       sizeLimit: 64Mi
   {{- include "autodeal.secretVolume" . | nindent 2 }}
+  {{- with .root.Values.trust.configMap }}
+  - name: trust
+    configMap:
+      name: {{ . }}
+  {{- end }}
 {{- end }}
 
 {{/* Takes root and keys: a container's fields that are the same in all. */}}
@@ -52,6 +57,11 @@ volumeMounts:
   {{- if or .keys .root.Values.identity.credentialsKey }}
   - name: secrets
     mountPath: /etc/autodeal/secrets
+    readOnly: true
+  {{- end }}
+  {{- if .root.Values.trust.configMap }}
+  - name: trust
+    mountPath: /etc/autodeal/trust
     readOnly: true
   {{- end }}
 {{- end }}

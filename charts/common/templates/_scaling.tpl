@@ -32,9 +32,9 @@ spec:
 {{- define "autodeal.workerScaling" -}}
 {{- $keda := .Values.worker.keda }}
 {{- if $keda.enabled }}
-{{- $partitions := .Values.settings.KAFKA_TOPIC_PARTITIONS | int }}
+{{- $partitions := .Values.topics.partitions | int }}
 {{- if gt ($keda.maxReplicas | int) $partitions }}
-{{- fail (printf "worker.keda.maxReplicas is %v, more than the topics' %v partitions (settings.KAFKA_TOPIC_PARTITIONS)" $keda.maxReplicas $partitions) }}
+{{- fail (printf "worker.keda.maxReplicas is %v, more than the topics' %v partitions (topics.partitions)" $keda.maxReplicas $partitions) }}
 {{- end }}
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject
