@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import msgspec
 from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, Table, Text
@@ -30,6 +31,7 @@ DYNAMODB_TOPIC = "chaos.dynamodb.v1"
 DYNAMODB_TABLE = "chaos-table"
 DYNAMODB_SHARDS = 4
 PARTITIONS = 4
+INBOX_RETENTION = timedelta(days=8)
 
 METADATA = MetaData()
 define_outbox(METADATA)
@@ -75,6 +77,8 @@ class Stage(msgspec.Struct, frozen=True):
     postgres_url: str
     kafka: KafkaSettings
     dynamodb_url: str
+    mutation: str = ""
+    """What the workers do wrong on purpose: a name in `mutate_product`, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class ChaosTopic:
     config: dict[str, str] = field(default_factory=dict)
 
 
-async def set_stage(engines: EngineSet) -> Stage:
+async def set_stage(engines: EngineSet, mutation: str) -> Stage:
     """Make database, table and topics on engines of the run's own."""
     endpoints: Endpoints = await engines.start({"postgres", "kafka", "dynamodb"})
     assert endpoints.dynamodb_url is not None
@@ -98,12 +102,14 @@ async def set_stage(engines: EngineSet) -> Stage:
         postgres_url=await create_database(endpoints.postgres_url, "chaos"),
         kafka=kafka,
         dynamodb_url=endpoints.dynamodb_url,
+        mutation=mutation,
     )
     async with open_postgres(stage) as engine, engine.begin() as connection:
         await connection.run_sync(METADATA.create_all)
     async with aws_client("dynamodb", stage.dynamodb_url) as client:
         await create_table(client, DYNAMODB_TABLE)
-    names = (POSTGRES_TOPIC, DYNAMODB_TOPIC, dead_letter_topic(GROUP))
+    dead_letters = (dead_letter_topic(group) for group in (GROUP, DYNAMODB_GROUP))
+    names = (POSTGRES_TOPIC, DYNAMODB_TOPIC, *dead_letters)
     await ensure_topics(kafka, [ChaosTopic(name) for name in names])
     return stage
 

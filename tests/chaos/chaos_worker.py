@@ -15,15 +15,18 @@ from tests.chaos.chaos_stage import (
     DYNAMODB_TABLE,
     DYNAMODB_TOPIC,
     GROUP,
+    INBOX_RETENTION,
     POSTGRES_TOPIC,
     Stage,
     open_postgres,
 )
 from tests.chaos.handle_events import DynamoDbHandler, PoisonError, PostgresHandler
+from tests.chaos.mutate_product import MUTATIONS
 
 from autodeal_devstack.engines.probes import aws_client
 from autodeal_messaging.consumer import Consumer
 from autodeal_messaging.dynamodb.outbox_store import DynamoOutboxStore
+from autodeal_messaging.dynamodb.parking_store import DynamoParkingStore
 from autodeal_messaging.failure_kind import FailureKinds
 from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.parking.limits import ParkingLimits
@@ -84,7 +87,17 @@ async def consume_into_dynamodb(name: str, stage: Stage, stop: asyncio.Event) ->
     del name
     async with aws_client("dynamodb", stage.dynamodb_url) as client:
         handler = DynamoDbHandler(client)
-        await Consumer(stage.kafka, DYNAMODB_GROUP, [DYNAMODB_TOPIC], handler.handle).run(stop)
+        parked = DynamoParkingStore(
+            client,
+            DYNAMODB_TABLE,
+            DYNAMODB_GROUP,
+            inbox_retention=INBOX_RETENTION,
+            outbox_shards=DYNAMODB_SHARDS,
+        )
+        failures = RecordParking(parked, KINDS_OF_FAILURE, limits=LIMITS)
+        consumer = Consumer(stage.kafka, DYNAMODB_GROUP, [DYNAMODB_TOPIC], handler.handle, failures=failures)
+        replay = ReplayWorker(parked, handler.handle, KINDS_OF_FAILURE, limits=LIMITS)
+        await asyncio.gather(consumer.run(stop), replay.run(stop))
 
 
 KINDS = {
@@ -108,7 +121,10 @@ async def main(kind: str, name: str, encoded_stage: str) -> None:
     )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await KINDS[kind](name, msgspec.json.decode(encoded_stage, type=Stage), stop)
+    stage = msgspec.json.decode(encoded_stage, type=Stage)
+    if stage.mutation:
+        MUTATIONS[stage.mutation]()
+    await KINDS[kind](name, stage, stop)
 
 
 if __name__ == "__main__":

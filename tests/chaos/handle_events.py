@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from tests.chaos.chaos_stage import CURE, DYNAMODB_GROUP, DYNAMODB_TABLE, EFFECT, GROUP, POISONOUS
+from tests.chaos.chaos_stage import (
+    CURE,
+    DYNAMODB_GROUP,
+    DYNAMODB_TABLE,
+    EFFECT,
+    GROUP,
+    INBOX_RETENTION,
+    POISONOUS,
+)
 
 from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.dynamodb.write import inbox_put
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 
 FAILING_SHARE = 0.1
 """Attempts that fail after their effect was written and before it is committed."""
-RETENTION = timedelta(days=8)
+CURE_KEY: Any = {"pk": {"S": "CURE"}, "sk": {"S": "CURE"}}
 
 
 class PoisonError(Exception):
@@ -64,7 +72,7 @@ class DynamoDbHandler:
     async def handle(self, envelope: Envelope) -> None:
         """Bring one event into effect."""
         mark = inbox_put(
-            DYNAMODB_TABLE, DYNAMODB_GROUP, envelope.id, now=datetime.now(UTC), retention=RETENTION
+            DYNAMODB_TABLE, DYNAMODB_GROUP, envelope.id, now=datetime.now(UTC), retention=INBOX_RETENTION
         )
         append: Any = {
             "TableName": DYNAMODB_TABLE,
@@ -72,6 +80,8 @@ class DynamoDbHandler:
             "UpdateExpression": "SET events = list_append(if_not_exists(events, :none), :event)",
             "ExpressionAttributeValues": {":none": {"L": []}, ":event": {"L": [{"S": envelope.id}]}},
         }
+        if envelope.type == POISONOUS and not await self._is_cured():
+            raise PoisonError
         if random.random() < FAILING_SHARE:
             raise PassingError
         try:
@@ -82,6 +92,15 @@ class DynamoDbHandler:
                 raise
         if random.random() < FAILING_SHARE:
             raise PassingError
+
+    async def _is_cured(self) -> bool:
+        found = await self._client.get_item(TableName=DYNAMODB_TABLE, Key=CURE_KEY, ConsistentRead=True)
+        return "Item" in found
+
+
+def cure_item() -> dict[str, Any]:
+    """Return the item that stands in the table once the cause of the failures is mended."""
+    return dict(CURE_KEY)
 
 
 def effects_key(key: str) -> dict[str, dict[str, str]]:

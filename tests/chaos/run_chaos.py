@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
-from tests.chaos.chaos_stage import CURE, GROUP, METADATA, open_postgres, set_stage
+from tests.chaos.chaos_stage import open_postgres, set_stage
 from tests.chaos.judge_outcome import Verdict, judge, read_outcome
 from tests.chaos.plan_faults import Fault, plan_faults
+from tests.chaos.settle_storm import Storm
 from tests.chaos.strike_victims import Victims
 from tests.chaos.write_events import write_until
 
@@ -26,15 +26,12 @@ from autodeal_devstack.engines.endpoints import EngineChoice
 from autodeal_devstack.engines.probes import aws_client
 from autodeal_devstack.engines.run_engines import engine_set
 from autodeal_devstack.processes import Keeper
-from autodeal_messaging.parking.operate import ParkingOperator
-from autodeal_messaging.parking.port import ParkedFilter, ParkedState
-from autodeal_messaging.postgres.parking_store import PostgresParkingStore
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-SETTLE_SECONDS = 90.0
-"""How long after the last fault everything may take to come through."""
+STUCK_SECONDS = 45.0
+"""After the last fault everything has to come through; when nothing moves for so long, it does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +59,13 @@ class ChaosReport:
         return "\n".join([*lines, *(f"  {wrong}" for wrong in self.verdict.wrongs)])
 
 
-async def run_chaos(*, seconds: float, seed: int, logs: Path) -> ChaosReport:
-    """Load, strike, let settle, and judge."""
+async def run_chaos(
+    *, seconds: float, seed: int, logs: Path, mutation: str = "", stuck_seconds: float = STUCK_SECONDS
+) -> ChaosReport:
+    """Load, strike, let settle, and judge; with a mutation, let the workers do wrong on purpose."""
     with Keeper() as keeper:
         async with engine_set(EngineChoice.REAL, logs=logs, keeper=keeper) as engines:
-            stage = await set_stage(engines)
+            stage = await set_stage(engines, mutation)
             victims = Victims(keeper, engines, stage, logs)
             victims.start_workers()
             async with (
@@ -74,12 +73,19 @@ async def run_chaos(*, seconds: float, seed: int, logs: Path) -> ChaosReport:
                 aws_client("dynamodb", stage.dynamodb_url) as client,
             ):
                 await _load_and_strike(victims, engine, client, seed=seed, seconds=seconds)
-                report = await _settle(victims, engine, client, seed)
+                settlement = await Storm(stage, engine, client).settle(stuck_seconds)
+                dead = [f"{name} ended by itself" for name in victims.dead_workers()]
                 stopped_badly = await victims.stop_workers()
                 # Nothing may still come, after all have stopped in good order.
                 verdict = judge(await read_outcome(engine, client))
-    wrongs = list(dict.fromkeys([*verdict.wrongs, *report.verdict.wrongs, *stopped_badly]))
-    return replace(report, verdict=replace(verdict, wrongs=wrongs))
+    wrongs = dict.fromkeys([*verdict.wrongs, *settlement.verdict.wrongs, *dead, *stopped_badly])
+    return ChaosReport(
+        seed=seed,
+        faults=victims.faults,
+        redriven=settlement.redriven,
+        settled_seconds=settlement.seconds,
+        verdict=replace(verdict, wrongs=list(wrongs)),
+    )
 
 
 async def _load_and_strike(
@@ -99,46 +105,6 @@ async def _load_and_strike(
         await asyncio.sleep(seconds)
         await asyncio.gather(*blows)
         enough.set()
-
-
-async def _settle(victims: Victims, engine: AsyncEngine, client: DynamoDBClient, seed: int) -> ChaosReport:
-    """Mend the cause of what fails, redrive, and wait until nothing is missing, or for a long time."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    async with engine.begin() as connection:
-        await connection.execute(insert(CURE).values(id=1))
-    operator = ParkingOperator(PostgresParkingStore(engine, GROUP), "chaos")
-    redriven = 0
-    while True:
-        # More than once: some of the dead are still on their way to where they are found.
-        keys = await operator.plan(ParkedFilter(state=ParkedState.DEAD))
-        async for progress in operator.redrive(keys, records_per_second=None, reason="the cause is mended"):
-            if progress.revived_keys == len(keys):
-                redriven += progress.revived_records
-        verdict = judge(await read_outcome(engine, client))
-        waited = loop.time() - began
-        left = await _left_over(engine)
-        if (verdict.missing == 0 and not left) or waited > SETTLE_SECONDS:
-            break
-        await asyncio.sleep(0.25)
-    dead = [f"{name} ended by itself" for name in victims.dead_workers()]
-    return ChaosReport(
-        seed=seed,
-        faults=victims.faults,
-        redriven=redriven,
-        settled_seconds=waited,
-        verdict=replace(verdict, wrongs=[*verdict.wrongs, *left, *dead]),
-    )
-
-
-async def _left_over(engine: AsyncEngine) -> list[str]:
-    """Name the tables that must be empty in the end and are not."""
-    async with engine.connect() as connection:
-        counts = {
-            table: await connection.scalar(select(func.count()).select_from(METADATA.tables[table]))
-            for table in ("outbox", "parked_record")
-        }
-    return [f"{count} rows are left in {table}" for table, count in counts.items() if count]
 
 
 def main() -> int:

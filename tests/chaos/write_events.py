@@ -39,6 +39,8 @@ FAILED_PAUSE_SECONDS = 0.5
 TIMEOUT_SECONDS = 10.0
 ROLLED_BACK_SHARE = 0.1
 POISONOUS_SHARE = 0.003
+DYNAMODB_POISONOUS_SHARE = 0.01
+"""More, as there are fewer events in all."""
 
 
 class RolledBackError(Exception):
@@ -89,7 +91,7 @@ def _postgres_writer(engine: AsyncEngine, key: str, chance: random.Random) -> Ca
                 .returning(AGGREGATE.c.version)
             )
             assert isinstance(version, int)
-            event = _event(POSTGRES_TOPIC, key, version, chance)
+            event = _event(POSTGRES_TOPIC, key, version, poisonous=chance.random() < POISONOUS_SHARE)
             await add_to_outbox(connection, [event])
             await connection.execute(insert(COMMITTED).values(key=key, sequence=version, event_id=event.id))
             if chance.random() < ROLLED_BACK_SHARE:
@@ -114,7 +116,8 @@ def _dynamodb_writer(
             }
         if chance.random() < ROLLED_BACK_SHARE:
             condition = {"ConditionExpression": "attribute_exists(nothing)"}
-        event = _event(DYNAMODB_TOPIC, key, version + 1, chance)
+        poisonous = chance.random() < DYNAMODB_POISONOUS_SHARE
+        event = _event(DYNAMODB_TOPIC, key, version + 1, poisonous=poisonous)
         ledger = {"pk": root["pk"], "sk": {"S": f"EVENT#{version + 1:012d}"}, "event_id": {"S": event.id}}
         item = root | {"version": {"N": str(version + 1)}}
         put_root: Any = {"TableName": DYNAMODB_TABLE, "Item": item} | condition
@@ -129,12 +132,12 @@ def _dynamodb_writer(
     return write
 
 
-def _event(topic: str, key: str, sequence: int, chance: random.Random) -> Envelope:
+def _event(topic: str, key: str, sequence: int, *, poisonous: bool) -> Envelope:
     return Envelope(
         topic=topic,
         key=key,
         id=uuid.uuid4().hex,  # of this attempt alone, so that a rolled-back one is recognized for ever
-        type=POISONOUS if chance.random() < POISONOUS_SHARE else HARMLESS,
+        type=POISONOUS if poisonous else HARMLESS,
         source="/autodeal/chaos",
         subject=f"chaos/{key}",
         time=datetime.now(UTC),
