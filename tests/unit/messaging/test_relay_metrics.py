@@ -27,7 +27,7 @@ class SomeAside:
     async def held_keys(self) -> frozenset[TopicKey]:
         return frozenset()
 
-    async def set_aside(self, records: Sequence[OutboxRecord], why: str) -> None:
+    async def set_aside(self, records: Sequence[OutboxRecord], why: str) -> int:
         raise AssertionError((records, why))
 
     async def counts(self) -> ParkedCounts:

@@ -39,11 +39,13 @@ class MemoryUnsendable:
     async def held_keys(self) -> frozenset[TopicKey]:
         return frozenset((record.topic, record.key) for record in self.aside)
 
-    async def set_aside(self, records: Sequence[OutboxRecord], why: str) -> None:
+    async def set_aside(self, records: Sequence[OutboxRecord], why: str) -> int:
+        before = len(self.aside)
         for record in records:
             if self._outbox.records.pop(record.position, None) is not None:
                 self.aside.append(record)
                 self.reasons.append(why)
+        return len(self.aside) - before
 
     async def counts(self) -> ParkedCounts:
         return ParkedCounts(parked=max(0, len(self.aside) - 1), dead=min(1, len(self.aside)))

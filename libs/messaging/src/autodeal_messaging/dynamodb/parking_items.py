@@ -46,6 +46,8 @@ class KeyItem:
     first_state: ParkedState
     next_attempt_at: datetime | None
     """That of the first record."""
+    is_returning: bool = False
+    """Whether its records, events that were set aside, are being put back into the outbox."""
 
 
 def named(key: str) -> str:
@@ -125,6 +127,8 @@ def write_key_item(group: str, item: KeyItem) -> Item:
     }
     if item.next_attempt_at is not None:
         found["next_attempt_at"] = {"S": item.next_attempt_at.isoformat()}
+    if item.is_returning:
+        found["is_returning"] = {"BOOL": True}
     return found
 
 
@@ -139,6 +143,7 @@ def read_key_item(item: Mapping[str, Any]) -> KeyItem:
         last=int(item["last"]["N"]),
         first_state=ParkedState(item["first_state"]["S"]),
         next_attempt_at=_read_time(item.get("next_attempt_at")),
+        is_returning="is_returning" in item,
     )
 
 

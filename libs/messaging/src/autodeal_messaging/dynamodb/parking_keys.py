@@ -59,7 +59,7 @@ class ParkedKeys:
             Key=items.record_key(self.group, topic, key, sequence),
             ConsistentRead=True,
         )
-        return await self._whole(found["Item"]) if "Item" in found else None
+        return await self.whole(found["Item"]) if "Item" in found else None
 
     async def records_after(self, topic: str, key: str, sequence: int, limit: int) -> Sequence[ParkedRecord]:
         """Return records of a key in order, from behind a sequence."""
@@ -73,9 +73,10 @@ class ParkedKeys:
             ConsistentRead=True,
             Limit=limit,
         )
-        return [await self._whole(item) for item in page["Items"]]
+        return [await self.whole(item) for item in page["Items"]]
 
-    async def _whole(self, item: Mapping[str, Any]) -> ParkedRecord:
+    async def whole(self, item: Mapping[str, Any]) -> ParkedRecord:
+        """Return a record from its item, with a value that is kept in pieces."""
         record = items.read_record(item)
         if "value_bytes" not in item:
             return record

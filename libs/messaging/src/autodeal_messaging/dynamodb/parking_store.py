@@ -97,7 +97,7 @@ class DynamoParkingStore:
 
         await store_pieces(self._keys.client, self._keys.table, record)
         try:
-            return await _until_unchanged(park)
+            return await until_unchanged(park)
         except AlreadyMarkedError:
             return False
 
@@ -184,7 +184,7 @@ class DynamoParkingStore:
             await self._keys.write(key, after, gone, self._keys.put(items.write_record(first)))
             return first if claim_until is not None else None
 
-        following = await _until_unchanged(settle)
+        following = await until_unchanged(settle)
         await delete_pieces(self._keys.client, self._keys.table, record)
         return following
 
@@ -223,7 +223,7 @@ class DynamoParkingStore:
             )
             return True
 
-        return await _until_unchanged(change)
+        return await until_unchanged(change)
 
     async def counts(self) -> ParkedCounts:
         """Sum up what the keys say."""
@@ -249,18 +249,18 @@ class DynamoParkingStore:
 
     async def revive(self, entry: AuditEntry) -> bool:
         """Make the first record of a key due at once."""
-        return await _until_unchanged(lambda: self._operations.revive(entry))
+        return await until_unchanged(lambda: self._operations.revive(entry))
 
     async def discard(self, entry: AuditEntry) -> bool:
         """Remove a record for good."""
-        return await _until_unchanged(lambda: self._operations.discard(entry))
+        return await until_unchanged(lambda: self._operations.discard(entry))
 
     async def audit_trail(self, *, limit: int = 100) -> Sequence[AuditEntry]:
         """Return what operators did, the latest first."""
         return await self._operations.audit_trail(limit=limit)
 
 
-async def _until_unchanged(change: Callable[[], Awaitable[Result]]) -> Result:
+async def until_unchanged(change: Callable[[], Awaitable[Result]]) -> Result:
     """Decide a change anew as long as others come first; raises KeyChangedError in the end."""
     for number in range(CONFLICT_LIMIT):
         try:

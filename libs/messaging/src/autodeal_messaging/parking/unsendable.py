@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -26,10 +27,11 @@ class UnsendableStore(Protocol):
         """Return the keys that have events set aside."""
         ...
 
-    async def set_aside(self, records: Sequence[OutboxRecord], why: str) -> None:
+    async def set_aside(self, records: Sequence[OutboxRecord], why: str) -> int:
         """Move events out of the outbox, behind those of their key that were moved before.
 
-        One commit for each key; an event that is no longer in the outbox is left out.
+        Each key's in their order; once the first is moved, `held_keys` names the key. An event that is no
+        longer in the outbox is left out. Returns how many were moved.
         """
         ...
 
@@ -72,11 +74,12 @@ class UnsendableGuard:
         held = await self._store.held_keys()
         if not held and not self._held:
             return records
-        aside = [record for record in records if (record.topic, record.key) in held]
-        if aside:
-            await self._store.set_aside(aside, BEHIND)
-            for record in aside:
-                SET_ASIDE.labels(record.topic).inc()
+        aside: defaultdict[str, list[OutboxRecord]] = defaultdict(list)
+        for record in records:
+            if (record.topic, record.key) in held:
+                aside[record.topic].append(record)
+        for topic, siblings in aside.items():
+            SET_ASIDE.labels(topic).inc(await self._store.set_aside(siblings, BEHIND))
         skipped = held | self._held
         return [record for record in records if (record.topic, record.key) not in skipped]
 
@@ -91,7 +94,7 @@ class UnsendableGuard:
         """Set one event aside that was refused on its own; False when there is nowhere to put it."""
         if self._store is None:
             return False
-        await self._store.set_aside([record], f"{type(error).__name__}: {len(record.value)} bytes")
-        SET_ASIDE.labels(record.topic).inc()
+        why = f"{type(error).__name__}: {len(record.value)} bytes"
+        SET_ASIDE.labels(record.topic).inc(await self._store.set_aside([record], why))
         log.error("outbox.set_aside", topic=record.topic, error=type(error).__name__, bytes=len(record.value))
         return True

@@ -50,17 +50,19 @@ class PostgresUnsendableStore(PostgresParkingStore):
         async with self._engine.connect() as connection:
             return frozenset((topic, key) for topic, key in await connection.execute(statement.distinct()))
 
-    async def set_aside(self, records: Sequence[OutboxRecord], why: str) -> None:
-        """Move rows, key by key."""
+    async def set_aside(self, records: Sequence[OutboxRecord], why: str) -> int:
+        """Move rows, key by key, each key's in one commit."""
+        moved = 0
         by_key: defaultdict[TopicKey, list[OutboxRecord]] = defaultdict(list)
         for record in records:
             by_key[record.topic, record.key].append(record)
         for (topic, key), of_one_key in by_key.items():
             async with self._engine.begin() as connection:
                 await lock_key(connection, self.group, topic, key)
-                await self._move(connection, of_one_key, why)
+                moved += await self._move(connection, of_one_key, why)
+        return moved
 
-    async def _move(self, connection: AsyncConnection, records: Sequence[OutboxRecord], why: str) -> None:
+    async def _move(self, connection: AsyncConnection, records: Sequence[OutboxRecord], why: str) -> int:
         positions = [record.position for record in records]
         gone = await connection.execute(
             delete(OUTBOX)
@@ -76,6 +78,7 @@ class PostgresUnsendableStore(PostgresParkingStore):
                 parked = self._parked(record, why=BEHIND if behind else why, behind=behind)
                 await connection.execute(insert(PARKED).values(parked_values(parked)))
                 behind = True
+        return len(moved)
 
     def _parked(self, record: OutboxRecord, *, why: str, behind: bool) -> ParkedRecord:
         shard, row_id = record.position
