@@ -116,6 +116,8 @@ LABEL org.opencontainers.image.title="autodeal-gateway" \
       org.opencontainers.image.source="${SOURCE}"
 
 FROM runtime AS devstack
+# PostgreSQL wants to know the name of the user it runs as.
+RUN echo 'autodeal:x:10001:10001::/tmp:/usr/sbin/nologin' >> /etc/passwd
 COPY --from=devstack-packages --chown=${APP_OWNER} /app/.venv /app/.venv
 USER ${APP_OWNER}
 RUN --mount=type=bind,from=uv,source=/uv,target=/usr/local/bin/uv \
