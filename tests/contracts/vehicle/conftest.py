@@ -47,7 +47,7 @@ def memory_stores() -> Stores:
 
 @pytest.fixture
 async def postgres_stores(postgres_url: str) -> AsyncIterator[Stores]:
-    await migrate_database(postgres_url)
+    await migrate_database(DatabaseSettings(database_url=Secret(postgres_url)))
     settings = DatabaseSettings(database_url=Secret(postgres_url), database_pool_size=8)
     engine = create_engine(settings, "test")
     try:

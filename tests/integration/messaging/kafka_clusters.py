@@ -17,6 +17,7 @@ from autodeal_devstack.engines.kafka_real import RealKafka, properties_of
 from autodeal_devstack.engines.run_engines import engine_set
 from autodeal_devstack.processes import KeptProcess, find_port
 from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_platform.secret import Secret
 
 USER, PASSWORD = "autodeal", "not-a-secret"
 CONNECTION_LIFE_MS = 1_500
@@ -63,7 +64,7 @@ class AuthenticatingKafka(AdaptedKafka):
             kafka_security_protocol="SASL_PLAINTEXT",
             kafka_sasl_mechanism="PLAIN",
             kafka_sasl_username=USER,
-            kafka_sasl_password=PASSWORD,
+            kafka_sasl_password=Secret(PASSWORD),
             kafka_commit_interval_ms=50,
         )
 

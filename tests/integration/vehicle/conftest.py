@@ -20,7 +20,7 @@ from autodeal_platform.run_http import run_http
 from autodeal_platform.settings import Secret
 from autodeal_vehicle.adapters.postgres.migrate_database import migrate_database
 from autodeal_vehicle.bootstrap import make_app
-from autodeal_vehicle.settings import Settings
+from autodeal_vehicle.settings import DatabaseSettings, Settings
 
 CAR = {"brand_name": "Fiat", "model": "Uno", "year": 2020, "color": "prata", "price": 89990}
 
@@ -87,7 +87,7 @@ def user_pool() -> FakeUserPool:
 
 @pytest.fixture
 async def database_url(postgres_url: str) -> str:
-    await migrate_database(postgres_url)
+    await migrate_database(DatabaseSettings(database_url=Secret(postgres_url)))
     return postgres_url
 
 

@@ -7,9 +7,11 @@ import asyncio
 import asyncpg
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from autodeal_vehicle.adapters.postgres.connect import sqlalchemy_url
+from autodeal_platform.settings import Secret
+from autodeal_vehicle.adapters.postgres.identify import sqlalchemy_url
 from autodeal_vehicle.adapters.postgres.migrate_database import migrate_database
 from autodeal_vehicle.adapters.postgres.tables import METADATA
+from autodeal_vehicle.settings import DatabaseSettings
 
 SHAPE = """
     SELECT 'column' AS kind, table_name || '.' || column_name AS name,
@@ -44,7 +46,7 @@ async def shape_of(database_url: str) -> set[tuple[str, str, str | None]]:
 
 
 async def build_from_metadata(database_url: str) -> None:
-    engine = create_async_engine(sqlalchemy_url(database_url))
+    engine = create_async_engine(sqlalchemy_url(DatabaseSettings(database_url=Secret(database_url))))
     async with engine.begin() as connection:
         await connection.run_sync(METADATA.create_all)
     await engine.dispose()
@@ -61,7 +63,7 @@ async def test_database_is_what_the_code_declares_when_migrated(postgres_url: st
     declared = await shape_of(postgres_url)
     await clear(postgres_url)
 
-    await migrate_database(postgres_url)
+    await migrate_database(DatabaseSettings(database_url=Secret(postgres_url)))
 
     assert await shape_of(postgres_url) == declared
     assert {"vehicle", "vehicle_brand", "vehicle_sold"} <= {
@@ -70,15 +72,17 @@ async def test_database_is_what_the_code_declares_when_migrated(postgres_url: st
 
 
 async def test_nothing_changes_when_migrated_twice(postgres_url: str) -> None:
-    await migrate_database(postgres_url)
+    await migrate_database(DatabaseSettings(database_url=Secret(postgres_url)))
     once = await shape_of(postgres_url)
 
-    await migrate_database(postgres_url)
+    await migrate_database(DatabaseSettings(database_url=Secret(postgres_url)))
 
     assert await shape_of(postgres_url) == once
 
 
 async def test_one_migrates_when_several_processes_start_at_once(postgres_url: str) -> None:
-    await asyncio.gather(*(migrate_database(postgres_url) for _ in range(4)))
+    await asyncio.gather(
+        *(migrate_database(DatabaseSettings(database_url=Secret(postgres_url))) for _ in range(4))
+    )
 
     assert ("table", "vehicle", None) in await shape_of(postgres_url)

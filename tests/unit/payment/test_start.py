@@ -45,4 +45,7 @@ def test_secret_is_hidden_and_the_schedule_follows_when_settings_are_read() -> N
 def test_every_setting_is_explained_when_described() -> None:
     described = describe_settings(Settings)
     assert all(setting.doc for setting in described)
-    assert [setting.env for setting in described if setting.secret] == ["MERCADO_PAGO_ACCESS_TOKEN"]
+    assert {setting.env for setting in described if setting.secret} == {
+        "MERCADO_PAGO_ACCESS_TOKEN",
+        "KAFKA_SASL_PASSWORD",
+    }

@@ -25,6 +25,7 @@ from autodeal_contracts.events.payment import (
 )
 from autodeal_contracts.events.sale import CancelReason, PaymentMethod
 from autodeal_contracts.saga import OrderState, PaymentState, VehicleState
+from autodeal_messaging.postgres.connect import connector
 from autodeal_platform.fake_user_pool import FakeUserPool
 from autodeal_platform.health import Health
 from autodeal_platform.http_app import create_app
@@ -202,7 +203,9 @@ async def client(dealer: Dealer, user_pool: FakeUserPool) -> AsyncIterator[Async
         initialize_sale=dealer.initialize_sale,
         confirm_pickup=dealer.confirm_pickup,
         find_orders=FindOrders(dealer.store),
-        follow_order=FollowOrder(dealer.store, PostgresOrderNews("unused"), 0.01, 60.0, lambda: False),
+        follow_order=FollowOrder(
+            dealer.store, PostgresOrderNews(connector("unused")), 0.01, 60.0, lambda: False
+        ),
         cancel_order=dealer.cancel_order,
         refund_order=dealer.refund_order,
     )

@@ -23,6 +23,8 @@ class Topic:
     """What its records are keyed by, in words."""
     producer: str
     """The one service that writes to it."""
+    readers: tuple[str, ...] = ()
+    """The services whose consumers read it."""
     partitions: int = 12
     config: dict[str, str] = field(
         default_factory=lambda: {"retention.ms": str(RETENTION_MS), "cleanup.policy": "delete"}
@@ -30,9 +32,9 @@ class Topic:
 
 
 TOPICS = (
-    Topic(name=SALE, key="order id", producer="vehicle"),
-    Topic(name=PAYMENT, key="order id", producer="payment"),
-    Topic(name=NOTIFICATION, key="provider payment id", producer="gateway"),
+    Topic(name=SALE, key="order id", producer="vehicle", readers=("payment",)),
+    Topic(name=PAYMENT, key="order id", producer="payment", readers=("vehicle",)),
+    Topic(name=NOTIFICATION, key="provider payment id", producer="gateway", readers=("payment",)),
 )
 """Every topic of the platform; `boleto.v1` joins with the boleto service."""
 
@@ -41,3 +43,12 @@ DEAD_LETTER_TOPICS = tuple(
     for consumer in ("vehicle", "payment")
 )
 """A copy of each record that a consumer group gave up, for Kafka tooling; no service reads them."""
+
+
+def topics_of(service: str) -> tuple[Topic, ...]:
+    """Return the topics that a service writes to or reads, its dead letters with them."""
+    return tuple(
+        topic
+        for topic in (*TOPICS, *DEAD_LETTER_TOPICS)
+        if service == topic.producer or service in topic.readers
+    )

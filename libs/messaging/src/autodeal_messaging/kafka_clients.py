@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.helpers import create_ssl_context
 
+from autodeal_messaging.disposable_clients import DisposableConsumer, DisposableProducer
+from autodeal_messaging.kafka_identity import identity_arguments
 from autodeal_messaging.kafka_log import limit_repeated_lines
 from autodeal_messaging.kafka_settings import KafkaSettings
 
@@ -16,9 +16,9 @@ METADATA_MAX_AGE_MS = 30_000
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
+def make_producer(settings: KafkaSettings) -> DisposableProducer:
     """Make a producer that waits for every replica in sync; the caller starts and stops it."""
-    return AIOKafkaProducer(
+    return DisposableProducer(
         **_connection(settings),
         acks="all",
         enable_idempotence=settings.kafka_idempotent_producer,
@@ -28,9 +28,9 @@ def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
     )
 
 
-def make_consumer(settings: KafkaSettings, group: str) -> AIOKafkaConsumer:
+def make_consumer(settings: KafkaSettings, group: str) -> DisposableConsumer:
     """Make a member of a group that reads from the earliest record and commits only when told."""
-    return AIOKafkaConsumer(
+    return DisposableConsumer(
         **_connection(settings),
         group_id=group,
         enable_auto_commit=False,
@@ -53,14 +53,9 @@ def make_admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
 
 def _connection(settings: KafkaSettings) -> dict[str, Any]:
     limit_repeated_lines()
-    encrypted = settings.kafka_security_protocol in {"SSL", "SASL_SSL"}
     return {
         "bootstrap_servers": settings.kafka_bootstrap_servers,
         "client_id": settings.kafka_client_id,
-        "security_protocol": settings.kafka_security_protocol,
-        "ssl_context": create_ssl_context() if encrypted else None,
         "metadata_max_age_ms": METADATA_MAX_AGE_MS,
-        "sasl_mechanism": settings.kafka_sasl_mechanism,
-        "sasl_plain_username": settings.kafka_sasl_username,
-        "sasl_plain_password": settings.kafka_sasl_password,
+        **identity_arguments(settings),
     }

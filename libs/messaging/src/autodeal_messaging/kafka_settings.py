@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+TokenSource = Callable[[], Awaitable[str]]
+"""Gives a valid token for each new connection; keeps and renews it as it sees fit."""
+
+
+@runtime_checkable
+class Password(Protocol):
+    """A text that is given away only when asked for, and may be another one each time."""
+
+    def reveal(self) -> str:
+        """Return the text as it is now."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,14 +27,21 @@ class KafkaSettings:
     """Brokers to start from, as `host:port` separated by commas."""
     kafka_client_id: str = "autodeal"
     """The name under which the broker's logs and quotas know this process."""
-    kafka_security_protocol: str = "PLAINTEXT"
-    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
-    kafka_sasl_mechanism: str = "SCRAM-SHA-512"
-    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; used by the SASL protocols."""
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How connections are encrypted and whether this process says who it is."""
+    kafka_ca_file: str | None = None
+    """Certificates, as PEM, that a broker's must be signed by; by default those the system trusts."""
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "SCRAM-SHA-512"
+    """How this process says who it is; used by the SASL protocols. OAUTHBEARER means the pod's AWS
+    identity, for MSK with IAM."""
     kafka_sasl_username: str | None = None
-    """Who this process is to the broker."""
-    kafka_sasl_password: str | None = field(default=None, repr=False)
-    """The password of that user."""
+    """Who this process is to the broker; not with OAUTHBEARER."""
+    kafka_sasl_password: Password | None = None
+    """The password of that user; a new client takes it as it is then."""
+    kafka_tokens: TokenSource | None = field(
+        default=None, repr=False, compare=False, metadata={"wired": True}
+    )
+    """Where tokens come from with OAUTHBEARER; the wiring fills it in, it is no setting."""
     kafka_idempotent_producer: bool = True
     """Off only for the embedded broker, which cannot hand out producer ids."""
     kafka_request_timeout_ms: int = 10_000
@@ -46,3 +67,16 @@ class KafkaSettings:
     """How often finished offsets are committed; what was handled since is repeated after a crash."""
     kafka_drain_timeout_seconds: float = 10.0
     """How long work in flight may take to finish when partitions are given up or the process stops."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopicSettings(KafkaSettings):
+    """What the command that makes topics needs besides; other processes ignore it."""
+
+    kafka_topic_partitions: int = 12
+    """How many partitions a topic is made with. Keys move when the number changes, so it never grows by
+    itself."""
+    kafka_topic_replication: int = 3
+    """How many brokers keep each partition; 1 for a single broker."""
+    kafka_topic_min_insync_replicas: int = 2
+    """How many of them must have a record before it is acknowledged; 1 for a single broker."""

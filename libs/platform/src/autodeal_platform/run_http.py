@@ -119,14 +119,13 @@ def handling_signals(on_signal: Callable[[], None]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def run_process(main: Coroutine[Any, Any, None]) -> int:
-    """Run a process's main coroutine on uvloop; return its exit code: 0, or 1 when it failed."""
+def run_process(main: Coroutine[Any, Any, int | None]) -> int:
+    """Run a process's main coroutine on uvloop; return its exit code: its own or 0, and 1 when it failed."""
     import uvloop
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(main)
+            return runner.run(main) or 0
     except Exception as error:  # noqa: BLE001  the last place that can tell what ended the process
         _log.critical("process.failed", error=type(error).__name__, exc_info=error)
         return 1
-    return 0

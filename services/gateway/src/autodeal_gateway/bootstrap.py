@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from litestar import Litestar
 
@@ -21,11 +23,21 @@ from autodeal_gateway.entrypoints.http.open_streams import OpenStreams
 from autodeal_gateway.entrypoints.http.people_routes import people_routes
 from autodeal_gateway.entrypoints.http.problem_statuses import STATUSES
 from autodeal_gateway.entrypoints.http.webhook_route import WebhookLimits, webhook_route
-from autodeal_gateway.settings import Settings
+from autodeal_gateway.settings import Settings, TopicsSettings
+from autodeal_platform.aws_tokens import kafka_tokens
 from autodeal_platform.health import Health
 from autodeal_platform.http_app import create_app
 from autodeal_platform.run_http import run_http
 from autodeal_platform.tokens import TokenVerifier
+
+SERVICE = "gateway"
+AnyTopicSettings = TypeVar("AnyTopicSettings", bound=TopicsSettings)
+
+
+def with_kafka_tokens(settings: AnyTopicSettings) -> AnyTopicSettings:
+    """Return the settings with a source of tokens where the brokers want one; once in a process."""
+    tokens = kafka_tokens(settings.kafka_sasl_mechanism, settings.aws_region)
+    return replace(settings, kafka_tokens=tokens)
 
 
 async def serve(settings: Settings) -> None:
@@ -64,7 +76,7 @@ async def open_gateway(settings: Settings, health: Health) -> AsyncIterator[Lite
         )
         stack.callback(ending.cancel)
         yield create_app(
-            service="gateway",
+            service=SERVICE,
             routes=[
                 Forwarder(upstreams, streams, _forward_limits(settings)).route(),
                 *people_routes(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_messaging.kafka_settings import TopicSettings
 from autodeal_platform.settings import CognitoSettings, HttpSettings, Secret
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -39,6 +39,14 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TopicsSettings(TopicSettings):
+    """What `topics` needs."""
+
+    aws_region: str
+    """The region of the user pool and of the brokers."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PeopleSettings:
     """The user pool, for registering people and looking them up."""
 
@@ -46,8 +54,6 @@ class PeopleSettings:
     """The user pool that people are registered in."""
     cognito_endpoint_url: str | None = None
     """Where Cognito's API is, for an emulator; by default that of the region."""
-    aws_region: str
-    """The region of the user pool."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,7 @@ class WebhookSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(
-    HttpSettings, CognitoSettings, KafkaSettings, UpstreamSettings, PeopleSettings, WebhookSettings
+    HttpSettings, CognitoSettings, TopicsSettings, UpstreamSettings, PeopleSettings, WebhookSettings
 ):
     """Everything the gateway is told from outside."""
 

@@ -1,4 +1,4 @@
-"""`python -m autodeal_payment serve | work | migrate | dlq`."""
+"""`python -m autodeal_payment serve | work | migrate | topics | dlq`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import argparse
 import os
 import sys
 
+from autodeal_contracts.topics import topics_of
 from autodeal_messaging.parking.command_line import add_dlq_command, run_dlq
-from autodeal_payment.bootstrap import make_app, make_loops, migrate, open_connections, open_parking
-from autodeal_payment.settings import OperatorSettings, Settings, StoreSettings
+from autodeal_messaging.topics_command import add_topics_command, run_topics
+from autodeal_payment.bootstrap import (
+    SERVICE,
+    make_app,
+    make_loops,
+    migrate,
+    open_connections,
+    open_parking,
+    with_kafka_tokens,
+)
+from autodeal_payment.settings import OperatorSettings, Settings, StoreSettings, TopicsSettings
 from autodeal_platform.health import Health
 from autodeal_platform.logs import configure_logging
 from autodeal_platform.run_http import run_http, run_process
@@ -25,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("serve", help="answer HTTP requests")
     commands.add_parser("work", help="relay events, consume and replay events, ask the provider again")
     commands.add_parser("migrate", help="make the table, then end")
+    add_topics_command(commands)
     add_dlq_command(commands)
     parsed = parser.parse_args(arguments)
     command = parsed.command
@@ -32,10 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if command == "migrate":
             return run_process(migrate(load_settings(StoreSettings, os.environ)))
+        if command == "topics":
+            topic_settings = with_kafka_tokens(load_settings(TopicsSettings, os.environ))
+            return run_process(
+                run_topics(topic_settings, topics_of(SERVICE), allow_differences=parsed.allow_differences)
+            )
         if command == "dlq":
             return operate(parsed, load_settings(OperatorSettings, os.environ))
         run = serve if command == "serve" else work
-        return run_process(run(load_settings(Settings, os.environ)))
+        return run_process(run(with_kafka_tokens(load_settings(Settings, os.environ))))
     except SettingsError as error:
         print(f"autodeal-payment: {error}", file=sys.stderr)  # noqa: T201  there are no settings to log by
         return USAGE_ERROR

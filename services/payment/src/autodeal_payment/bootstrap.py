@@ -7,9 +7,9 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import aioboto3  # type: ignore[import-untyped]  # the package ships no types
 import aiohttp
@@ -51,7 +51,14 @@ from autodeal_payment.entrypoints.consume_events import event_handler
 from autodeal_payment.entrypoints.http.payment_routes import payment_routes
 from autodeal_payment.entrypoints.http.problem_statuses import STATUSES
 from autodeal_payment.entrypoints.http.use_cases import UseCases
-from autodeal_payment.settings import OperatorSettings, ProviderSettings, Settings, StoreSettings
+from autodeal_payment.settings import (
+    OperatorSettings,
+    ProviderSettings,
+    Settings,
+    StoreSettings,
+    TopicsSettings,
+)
+from autodeal_platform.aws_tokens import kafka_tokens
 from autodeal_platform.health import Health
 from autodeal_platform.http_app import create_app
 from autodeal_platform.run_worker import Loop
@@ -66,6 +73,13 @@ FAILURE_KINDS = FailureKinds(
     surroundings=(StoreUnavailableError, ProviderUnansweredError, PayerDirectoryUnavailableError),
     permanent=(UndecodableEventError,),
 )
+AnyTopicSettings = TypeVar("AnyTopicSettings", bound=TopicsSettings)
+
+
+def with_kafka_tokens(settings: AnyTopicSettings) -> AnyTopicSettings:
+    """Return the settings with a source of tokens where the brokers want one; once in a process."""
+    tokens = kafka_tokens(settings.kafka_sasl_mechanism, settings.aws_region)
+    return replace(settings, kafka_tokens=tokens)
 
 
 @dataclass(frozen=True)

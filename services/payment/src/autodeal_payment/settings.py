@@ -5,19 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from autodeal_messaging.kafka_settings import KafkaSettings
+from autodeal_messaging.kafka_settings import TopicSettings
 from autodeal_payment.domain.schedule import Schedule
 from autodeal_platform.settings import CognitoSettings, HttpSettings, Secret
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoreSettings:
-    """How the service reaches DynamoDB; all that `migrate` needs. Credentials come the usual AWS way."""
+class AwsSettings:
+    """Where the pod's AWS identity is used. Credentials come the usual AWS way."""
+
+    aws_region: str
+    """The region of the table, of the user pool and of the brokers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopicsSettings(TopicSettings, AwsSettings):
+    """What `topics` needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings(AwsSettings):
+    """How the service reaches DynamoDB; all that `migrate` needs."""
 
     dynamodb_table: str
     """The service's one table."""
-    aws_region: str
-    """The region of the table and of the user pool."""
     dynamodb_endpoint_url: str | None = None
     """Another DynamoDB than the region's own, such as an emulator's."""
     dynamodb_parameter_validation: bool = False
@@ -93,7 +104,7 @@ class JanitorSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(
-    HttpSettings, CognitoSettings, KafkaSettings, OperatorSettings, ProviderSettings, JanitorSettings
+    HttpSettings, CognitoSettings, TopicsSettings, OperatorSettings, ProviderSettings, JanitorSettings
 ):
     """The settings of `serve` and `work`."""
 

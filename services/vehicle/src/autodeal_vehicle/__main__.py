@@ -1,4 +1,4 @@
-"""`python -m autodeal_vehicle serve | work | migrate | dlq`."""
+"""`python -m autodeal_vehicle serve | work | migrate | topics | dlq`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import argparse
 import os
 import sys
 
+from autodeal_contracts.topics import topics_of
 from autodeal_messaging.parking.command_line import add_dlq_command, run_dlq
+from autodeal_messaging.topics_command import add_topics_command, run_topics
 from autodeal_platform.health import Health
 from autodeal_platform.logs import configure_logging
 from autodeal_platform.run_http import run_http, run_process
 from autodeal_platform.run_worker import run_worker
 from autodeal_platform.settings import SettingsError, load_settings
+from autodeal_vehicle.adapters.postgres.identify import with_database_tokens
 from autodeal_vehicle.adapters.postgres.migrate_database import migrate_database
-from autodeal_vehicle.bootstrap import make_app, make_worker, open_parking
-from autodeal_vehicle.settings import DatabaseSettings, OperatorSettings, Settings
+from autodeal_vehicle.bootstrap import SERVICE, make_app, make_worker, open_parking, with_kafka_tokens
+from autodeal_vehicle.settings import DatabaseSettings, OperatorSettings, Settings, TopicsSettings
 
 USAGE_ERROR = 2
 
@@ -26,18 +29,26 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("serve", help="answer HTTP requests")
     commands.add_parser("work", help="relay events, consume and replay events, act on deadlines")
     commands.add_parser("migrate", help="bring the database up to date, then end")
+    add_topics_command(commands)
     add_dlq_command(commands, with_outbox=True)
     parsed = parser.parse_args(arguments)
     command = parsed.command
     configure_logging("vehicle", os.environ.get("LOG_LEVEL", "INFO"))
     try:
         if command == "migrate":
-            settings = load_settings(DatabaseSettings, os.environ)
-            return run_process(migrate_database(settings.database_url.reveal()))
+            return run_process(
+                migrate_database(with_database_tokens(load_settings(DatabaseSettings, os.environ)))
+            )
+        if command == "topics":
+            topic_settings = with_kafka_tokens(load_settings(TopicsSettings, os.environ))
+            return run_process(
+                run_topics(topic_settings, topics_of(SERVICE), allow_differences=parsed.allow_differences)
+            )
         if command == "dlq":
-            return operate(parsed, load_settings(OperatorSettings, os.environ))
+            return operate(parsed, with_database_tokens(load_settings(OperatorSettings, os.environ)))
         run = serve if command == "serve" else work
-        return run_process(run(load_settings(Settings, os.environ)))
+        settings = load_settings(Settings, os.environ)
+        return run_process(run(with_kafka_tokens(with_database_tokens(settings))))
     except SettingsError as error:
         print(f"autodeal-vehicle: {error}", file=sys.stderr)  # noqa: T201  there are no settings to log by
         return USAGE_ERROR

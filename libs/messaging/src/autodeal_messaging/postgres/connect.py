@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import asyncpg
 
@@ -13,8 +14,13 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 STATEMENT_TIMEOUT_SECONDS = 30.0
 
 
-def connector(dsn: str, *, name: str = "autodeal-messaging") -> Connect:
+def connector(
+    dsn: str, *, name: str = "autodeal-messaging", identity: Mapping[str, Any] | None = None
+) -> Connect:
     """Return an opener of connections to a `postgresql://` address.
+
+    `identity` holds the driver's arguments that say who this is and whom it trusts, such as a `password`
+    that is asked for at each connection, and `ssl`.
 
     The server drops a session within about ten seconds once its client's machine is gone, and with it
     the locks it held. A pooler that shares sessions between clients must not stand in between.
@@ -32,6 +38,7 @@ def connector(dsn: str, *, name: str = "autodeal-messaging") -> Connect:
                 "tcp_keepalives_interval": "2",
                 "tcp_keepalives_count": "3",
             },
+            **(identity or {}),
         )
 
     return connect

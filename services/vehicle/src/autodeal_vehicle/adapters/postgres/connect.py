@@ -7,28 +7,24 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import asyncpg
-from sqlalchemy import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from autodeal_vehicle.adapters.postgres.identify import (
+    driver_address,
+    identity_arguments,
+    sqlalchemy_url,
+)
 from autodeal_vehicle.app.errors import StoreUnavailableError
 from autodeal_vehicle.settings import DatabaseSettings
 
 SalePool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 CLIENT_GRACE_SECONDS = 2.0
 """How much longer than the server this side waits for a statement, should the network be gone."""
-TRANSIENT_SQLSTATES = ("08", "40", "53", "55", "57")
-"""Classes: connection, rollback by the server, resources, lock not available, operator intervention."""
-
-
-def sqlalchemy_url(database_url: str) -> URL:
-    """Return an address for SQLAlchemy's asyncpg dialect from a `postgresql://` one."""
-    url = make_url(database_url).set(drivername="postgresql+asyncpg")
-    if "sslmode" in url.query:
-        # libpq's name for it; asyncpg calls it `ssl` and takes the same values.
-        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
-    return url
+TRANSIENT_SQLSTATES = ("08", "28", "40", "53", "55", "57")
+"""Classes: connection, password (it is being rotated), rollback by the server, resources, lock not
+available, operator intervention."""
 
 
 def create_sale_pool(settings: DatabaseSettings, application_name: str) -> SalePool:
@@ -38,7 +34,7 @@ def create_sale_pool(settings: DatabaseSettings, application_name: str) -> SaleP
     without the round trip that resets it.
     """
     pool: SalePool = asyncpg.create_pool(
-        settings.database_url.reveal().replace("postgresql+asyncpg://", "postgresql://", 1),
+        driver_address(settings),
         min_size=0,
         max_size=settings.database_sale_pool_size,
         reset=_leave_as_is,
@@ -54,7 +50,7 @@ async def _leave_as_is(_: object) -> None:
 def create_engine(settings: DatabaseSettings, application_name: str) -> AsyncEngine:
     """Make the pool; nothing connects before it is used."""
     return create_async_engine(
-        sqlalchemy_url(settings.database_url.reveal()),
+        sqlalchemy_url(settings),
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_acquire_timeout_seconds,
@@ -75,6 +71,7 @@ def _connect_arguments(settings: DatabaseSettings, application_name: str) -> dic
             "lock_timeout": str(settings.database_lock_timeout_ms),
             "idle_in_transaction_session_timeout": str(settings.database_idle_transaction_timeout_ms),
         },
+        **identity_arguments(settings),
     }
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from autodeal_platform.logs import get_logger
-from autodeal_vehicle.adapters.postgres.connect import sqlalchemy_url
+from autodeal_vehicle.adapters.postgres.identify import identity_arguments, sqlalchemy_url
+from autodeal_vehicle.settings import DatabaseSettings
 
 _log = get_logger(__name__)
 
@@ -19,9 +20,11 @@ LOCK_TIMEOUT_MS = 60_000
 STATEMENT_TIMEOUT_MS = 600_000
 
 
-async def migrate_database(database_url: str) -> None:
+async def migrate_database(settings: DatabaseSettings) -> None:
     """Run every migration that the database lacks, all in one transaction."""
-    engine = create_async_engine(sqlalchemy_url(database_url), poolclass=NullPool)
+    engine = create_async_engine(
+        sqlalchemy_url(settings), poolclass=NullPool, connect_args=identity_arguments(settings)
+    )
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))

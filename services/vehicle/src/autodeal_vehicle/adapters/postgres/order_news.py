@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from autodeal_messaging.postgres.connect import Connect
 from autodeal_messaging.postgres.notify import PostgresListener
 
 ORDER_CHANNEL = "autodeal_order"
@@ -16,8 +17,8 @@ ORDER_CHANNEL = "autodeal_order"
 class PostgresOrderNews:
     """Implements OrderNews. `run` listens; until it does, watchers still look for themselves."""
 
-    def __init__(self, database_url: str) -> None:
-        self._listener = PostgresListener(database_url, self.tell, channel=ORDER_CHANNEL)
+    def __init__(self, connect: Connect) -> None:
+        self._listener = PostgresListener(connect, self.tell, channel=ORDER_CHANNEL)
         self._watches: dict[int, set[OrderWatch]] = defaultdict(set)
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
+from autodeal_messaging.postgres.connect import Connect
 from autodeal_messaging.postgres.notify import PostgresNotifier
 from autodeal_vehicle.adapters.postgres.order_news import ORDER_CHANNEL
 
@@ -17,10 +18,10 @@ class PostgresBell:
     A relay in the same process, `own_relay`, is rung without a way through the database.
     """
 
-    def __init__(self, database_url: str, *, own_relay: Callable[[], None] | None = None) -> None:
+    def __init__(self, connect: Connect, *, own_relay: Callable[[], None] | None = None) -> None:
         self._own_relay = own_relay
-        self._outbox = PostgresNotifier(database_url)
-        self._orders = PostgresNotifier(database_url, channel=ORDER_CHANNEL)
+        self._outbox = PostgresNotifier(connect)
+        self._orders = PostgresNotifier(connect, channel=ORDER_CHANNEL)
         self._open = AsyncExitStack()
 
     def sale_begun(self, order_id: int) -> None:  # noqa: ARG002  nobody can be watching it yet
