@@ -43,6 +43,7 @@ class Effects:
     def __init__(self) -> None:
         self.by_key: defaultdict[str, list[int]] = defaultdict(list)
         self.failing: set[str] = set()
+        self.slow: set[str] = set()
         self.away = False
         self.attempts: defaultdict[str, int] = defaultdict(int)
 
@@ -51,6 +52,8 @@ class Effects:
         await asyncio.sleep(0)
         if self.away:
             raise ConnectionRefusedError("told to be away")
+        if envelope.id in self.slow:
+            raise TimeoutError("took too long")
         if envelope.id in self.failing:
             raise RuntimeError("told to fail")
         if envelope.sequence not in self.by_key[envelope.key]:
@@ -182,6 +185,30 @@ async def test_nothing_is_parked_when_the_surroundings_are_away(
         effects.away = False
         await until(effects.have({f"key-{number}": [1] for number in range(5)}))
     assert not await store.find(ParkedFilter())
+
+
+async def test_a_record_is_parked_and_others_go_on_when_it_always_times_out(
+    *,
+    topic: EventTopic,
+    store: ParkingStore,
+    producer: AIOKafkaProducer,
+    impatient: KafkaSettings,
+    running: Running,
+    until: Until,
+) -> None:
+    effects = Effects()
+    effects.slow = {"slow-1"}
+    for sequence in range(1, 6):
+        await send(producer, topic.event("slow", sequence), topic.event("good", sequence))
+
+    async def is_dead() -> bool:
+        return (await store.counts()).dead == 1 and (await store.counts()).parked == 4
+
+    async with running(consumer(impatient, topic, store, effects)), running(replay(store, effects)):
+        await until(effects.have({"good": [1, 2, 3, 4, 5]}))
+        await until(is_dead)
+        [dead] = await store.find(ParkedFilter(state=ParkedState.DEAD))
+        assert dead.last_error == "TimeoutError: took too long"
 
 
 async def test_an_undecodable_record_holds_up_only_its_key_when_it_comes(

@@ -23,7 +23,13 @@ class WrongSchemaError(ValueError):
     pass
 
 
-KINDS = FailureKinds(surroundings=(ProviderAwayError,), permanent=(WrongSchemaError,))
+class StoreAwayError(Exception):
+    pass
+
+
+KINDS = FailureKinds(
+    surroundings=(ProviderAwayError,), permanent=(WrongSchemaError,), database=(StoreAwayError,)
+)
 
 
 class ToldError(Exception):
@@ -57,6 +63,7 @@ def wrapped(cause: Exception) -> Exception:
         (asyncpg.AdminShutdownError(), FailureKind.SURROUNDINGS),
         (asyncpg.TooManyConnectionsError(), FailureKind.SURROUNDINGS),
         (ProviderAwayError(), FailureKind.SURROUNDINGS),
+        (StoreAwayError(), FailureKind.SURROUNDINGS),
         (caused(ProviderAwayError(), asyncpg.DeadlockDetectedError()), FailureKind.TRANSIENT),
         (caused(ProviderAwayError(), wrapped(ToldError("55P03"))), FailureKind.TRANSIENT),
         (caused(ProviderAwayError(), wrapped(ToldError("57014"))), FailureKind.TRANSIENT),
@@ -72,6 +79,26 @@ def wrapped(cause: Exception) -> Exception:
 )
 def test_kind_is_told_by_type_when_something_fails(error: BaseException, kind: FailureKind) -> None:
     assert KINDS.of(error) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (TimeoutError(), True),
+        (caused(RuntimeError(), TimeoutError()), True),
+        (StoreAwayError(), True),
+        (caused(StoreAwayError(), ConnectionRefusedError()), True),
+        (ConnectionRefusedError(), False),
+        (KafkaConnectionError(), False),
+        (ProviderAwayError(), False),
+        (caused(ProviderAwayError(), TimeoutError()), False),
+    ],
+    ids=repr,
+)
+def test_a_failure_is_doubted_when_the_record_may_ask_for_too_much(
+    *, error: BaseException, expected: bool
+) -> None:
+    assert KINDS.is_doubtful(error) is expected
 
 
 def test_chain_of_causes_ends_when_it_bites_its_tail() -> None:

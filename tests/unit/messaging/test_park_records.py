@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from autodeal_contracts.envelope import Envelope, MalformedEnvelopeError
 from autodeal_messaging.failure_kind import FailureKinds
 from autodeal_messaging.memory.inbox import MemoryInbox
 from autodeal_messaging.memory.parking_store import MemoryParkingStore
+from autodeal_messaging.parking import doubt
 from autodeal_messaging.parking.limits import ParkingLimits
 from autodeal_messaging.parking.park_records import BEHIND, RecordParking
 from autodeal_messaging.parking.port import ParkedState
@@ -50,6 +52,35 @@ async def test_nothing_is_parked_when_the_surroundings_are_away(
 ) -> None:
     verdict = await parking.on_failure(record_of(event("key", 1)), ConnectionRefusedError(), 1000)
     assert verdict is Verdict.PAUSE
+    assert not store.records
+
+
+async def test_a_record_is_parked_when_it_always_times_out_and_the_database_answers(
+    parking: RecordParking, store: MemoryParkingStore, event: Event
+) -> None:
+    record = record_of(event("key", 1))
+    verdicts = [await parking.on_failure(record, TimeoutError("slow"), attempts) for attempts in (1, 2, 3)]
+    assert verdicts == [Verdict.RETRY, Verdict.RETRY, Verdict.PARKED]
+    assert [one.last_error for one in store.records.values()] == ["TimeoutError: slow"]
+
+
+@pytest.mark.parametrize("says", [ConnectionRefusedError(), None])
+async def test_nothing_is_parked_when_a_record_times_out_and_the_database_is_silent(
+    parking: RecordParking,
+    store: MemoryParkingStore,
+    event: Event,
+    monkeypatch: pytest.MonkeyPatch,
+    says: Exception | None,
+) -> None:
+    async def parked_among(_keys: object) -> frozenset[Any]:
+        if says is not None:
+            raise says
+        await asyncio.sleep(3600)
+        return frozenset()
+
+    monkeypatch.setattr(store, "parked_among", parked_among)
+    monkeypatch.setattr(doubt, "PROBE_TIMEOUT_SECONDS", 0.01)
+    assert await parking.on_failure(record_of(event("key", 1)), TimeoutError(), 1000) is Verdict.PAUSE
     assert not store.records
 
 

@@ -104,6 +104,19 @@ async def test_another_key_has_its_turn_when_one_has_many_records(bench: Bench, 
     assert len(bench.effects) == LIMITS.run_of_key
 
 
+async def test_a_record_is_dead_in_the_end_and_others_go_on_when_it_always_times_out(
+    bench: Bench, event: Event
+) -> None:
+    """The database answers meanwhile, so it is the record that takes too long."""
+    await bench.park(event("slow", 1), event("key", 1))
+    bench.errors["slow-1"] = TimeoutError("too long")
+    for _ in range(LIMITS.attempt_limit):
+        bench.clock.pass_(3600)
+        await bench.replay()
+    assert bench.effects == ["key-1"]
+    assert bench.parked() == [("slow-1", ParkedState.DEAD, LIMITS.attempt_limit)]
+
+
 async def test_later_records_wait_when_the_first_one_fails_again(bench: Bench, event: Event) -> None:
     await bench.park(event("key", 1), event("key", 2))
     bench.errors["key-1"] = RuntimeError("still")

@@ -51,6 +51,8 @@ class FailureKinds:
 
     surroundings: tuple[type[BaseException], ...] = ()
     permanent: tuple[type[BaseException], ...] = ()
+    database: tuple[type[BaseException], ...] = ()
+    """Types that blame the handler's own database, which can be asked whether it is so."""
 
     def of(self, error: BaseException) -> FailureKind:
         """Return the kind of a failure."""
@@ -62,9 +64,23 @@ class FailureKinds:
                 return FailureKind.TRANSIENT
             if sqlstate.startswith(SURROUNDINGS_SQLSTATES):
                 return FailureKind.SURROUNDINGS
-        if isinstance(error, (*SURROUNDINGS_ERRORS, *self.surroundings)) or _is_of_absent_driver(error):
+        if isinstance(
+            error, (*SURROUNDINGS_ERRORS, *self.surroundings, *self.database)
+        ) or _is_of_absent_driver(error):
             return FailureKind.SURROUNDINGS
         return FailureKind.TRANSIENT
+
+    def is_doubtful(self, error: BaseException) -> bool:
+        """Tell whether a failure that blames the surroundings may be the record's own.
+
+        A refused connection speaks for itself, and so do the types of a service's other surroundings. A
+        time-out does not: the record may ask for too much.
+        """
+        if isinstance(error, self.database):
+            return True
+        return not isinstance(error, self.surroundings) and any(
+            isinstance(link, TimeoutError) for link in _chain(error)
+        )
 
 
 def _is_of_absent_driver(error: BaseException) -> bool:
@@ -76,14 +92,20 @@ def _is_of_absent_driver(error: BaseException) -> bool:
 
 def _sqlstates(error: BaseException) -> Iterator[str]:
     """Yield what PostgreSQL said, wherever an adapter keeps it."""
-    seen: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in seen:
-        seen.append(link)
+    for link in _chain(error):
         for holder in (link, getattr(link, "orig", None)):
             sqlstate = getattr(holder, "sqlstate", None)
             if isinstance(sqlstate, str):
                 yield sqlstate
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and its causes."""
+    seen: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in seen:
+        seen.append(link)
+        yield link
         link = link.__cause__
 
 

@@ -12,6 +12,7 @@ from aiokafka.structs import ConsumerRecord
 from autodeal_contracts.envelope import MalformedEnvelopeError
 from autodeal_messaging.backoff import Backoff
 from autodeal_messaging.failure_kind import FailureKind, FailureKinds, describe_failure
+from autodeal_messaging.parking.doubt import kind_after_doubt
 from autodeal_messaging.parking.headers import readable
 from autodeal_messaging.parking.limits import ParkingLimits
 from autodeal_messaging.parking.metrics import PARKED
@@ -62,7 +63,7 @@ class RecordParking:
 
     async def on_failure(self, record: ConsumerRecord, error: BaseException, attempts: int) -> Verdict:
         """Decide by the error's kind, and by how often the record failed here."""
-        kind = self._kinds.of(error)
+        kind = await kind_after_doubt(self._kinds, error, self._store)
         if kind is FailureKind.SURROUNDINGS:
             return Verdict.PAUSE
         if kind is FailureKind.TRANSIENT and attempts < self._limits.attempts_in_place:

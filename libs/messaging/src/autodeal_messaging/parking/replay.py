@@ -12,6 +12,7 @@ from autodeal_messaging.backoff import Backoff, wait_for_event
 from autodeal_messaging.end_in_time import end_in_time
 from autodeal_messaging.failure_kind import FailureKind, FailureKinds, describe_failure
 from autodeal_messaging.handle_record import Handler
+from autodeal_messaging.parking.doubt import kind_after_doubt
 from autodeal_messaging.parking.limits import ParkingLimits
 from autodeal_messaging.parking.metrics import DEAD_NOW, PARKED_NOW, REPLAYED
 from autodeal_messaging.parking.port import ParkedRecord, ParkingStore
@@ -115,21 +116,21 @@ class ReplayWorker:
             await self._note_failure(record, error)
             return False
         except Exception as error:
-            await self._note_failure(record, error)
-            if self._kinds.of(error) is FailureKind.SURROUNDINGS:
+            if await self._note_failure(record, error) is FailureKind.SURROUNDINGS:
                 raise
             return False
         REPLAYED.labels(self._store.group, "handled").inc()
         log.info("record.replayed", **_named(record))
         return True
 
-    async def _note_failure(self, record: ParkedRecord, error: BaseException) -> None:
-        kind, why = self._kinds.of(error), describe_failure(error)
+    async def _note_failure(self, record: ParkedRecord, error: BaseException) -> FailureKind:
+        """Bury a record or set its next attempt; return what the failure says about it."""
+        kind, why = await kind_after_doubt(self._kinds, error, self._store), describe_failure(error)
         if kind is FailureKind.PERMANENT or (
             kind is FailureKind.TRANSIENT and record.attempts >= self._limits.attempt_limit
         ):
             await self._bury(record, why)
-            return
+            return kind
         counted = kind is FailureKind.TRANSIENT
         backoff = Backoff(
             first_seconds=self._limits.retry_first_seconds, maximum_seconds=self._limits.retry_maximum_seconds
@@ -144,6 +145,7 @@ class ReplayWorker:
         )
         REPLAYED.labels(self._store.group, "failed" if counted else "put_off").inc()
         log.warning("record.failed_again", error=why, retry_in_seconds=pause_seconds, **_named(record))
+        return kind
 
     async def _bury(self, record: ParkedRecord, why: str) -> None:
         if await self._store.bury(record, last_error=why, now=self._now()):
