@@ -13,6 +13,9 @@ from typing import Any
 import yaml
 from tests.deployment.places import ENVIRONMENTS, ROOT, SERVICES, Document, tool
 
+from autodeal_messaging.kafka_settings import TopicSettings
+from autodeal_platform.settings import load_settings
+
 ExternalSecretKeys = frozenset[str]
 
 
@@ -104,3 +107,14 @@ def settings(service: str, environment: str) -> dict[str, str]:
         ):
             found |= document.get("data", {})
     return found
+
+
+def topic_settings(service: str, environment: str) -> TopicSettings:
+    """Return the settings with which the service's hook makes topics."""
+    jobs = [
+        each for each in rendered(service, environment) if each["metadata"]["name"] == f"{service}-topics"
+    ]
+    (container,) = jobs[0]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["topics"]
+    given = {entry["name"]: entry["value"] for entry in container["env"]}
+    return load_settings(TopicSettings, given)
