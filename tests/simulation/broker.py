@@ -12,7 +12,7 @@ from autodeal_messaging.outbox.headers import decode_headers, encode_headers
 from autodeal_messaging.outbox.port import OutboxRecord
 from autodeal_messaging.relay_round import partition_of
 
-PARTITIONS = 3
+PARTITIONS = 2
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -67,7 +67,8 @@ class Chance:
     faults: Faults = field(init=False)
     trace: list[str] | None = None
     """What happened, for a person who replays a seed."""
-    deaths: int = 0
+    struck: Counter[str] = field(default_factory=Counter)
+    """How often each fault came."""
 
     def __post_init__(self) -> None:
         self.draw = random.Random(self.seed)
@@ -77,22 +78,31 @@ class Chance:
         """Tell whether it happens this time."""
         return rate > 0.0 and self.draw.random() < rate
 
+    def befalls(self, fault: str) -> bool:
+        """Tell whether a fault of `Faults` comes this time, and count it."""
+        comes = self.strikes(getattr(self.faults, fault))
+        if comes:
+            self.struck[fault] += 1
+        return comes
+
     async def pause(self) -> None:
         """Wait for something outside: mostly not at all or a moment, sometimes seconds, and maybe to die."""
-        process = PROCESS.get()
-        if process is not None and self.strikes(self.faults.crash):
-            await self._die(process)
-        dice = self.draw.random()
+        faults, random = self.faults, self.draw.random
+        if faults.crash and random() < faults.crash:
+            process = PROCESS.get()
+            if process is not None:
+                await self._die(process)
+        dice = random()
         if dice < 0.4:
             return
-        if self.strikes(self.faults.slow):
+        if faults.slow and self.befalls("slow"):
             dice *= 20
-        await asyncio.sleep(dice * 0.05)
+        await self.loop.sleep(dice * 0.05)
 
     async def reach(self, error: type[Exception]) -> None:
         """Go to a store and back: may take its time, may be the end, may fail."""
         await self.pause()
-        if self.strikes(self.faults.store_error):
+        if self.faults.store_error and self.befalls("store_error"):
             self.note("store error")
             raise error
 
@@ -106,7 +116,7 @@ class Chance:
 
     async def _die(self, process: Process) -> None:
         self.note("dies")
-        self.deaths += 1
+        self.struck["crash"] += 1
         process.die()
         await self.loop.create_future()
 

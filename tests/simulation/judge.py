@@ -17,6 +17,8 @@ from autodeal_devstack.demo.invariants import (
     Snapshot,
     violations,
 )
+from autodeal_payment.domain.ledger import Account
+from autodeal_payment.domain.provider_payment import ProviderStatus
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -29,6 +31,7 @@ def judge(world: World) -> list[str]:
         *_effects(world),
         *_everybody_was_told(world),
         *_money_went_back_once(world),
+        *_the_ledger_knows_where_the_money_is(world),
         *_nothing_from_nowhere(world),
     ]
 
@@ -45,6 +48,7 @@ def take_snapshot(world: World) -> Snapshot:
                 amount_cents=order.price_cents,
                 payment_id=order.paid_by,
                 events=order.event_sequence,
+                charged_back=order.charged_back,
             )
             for order in vehicle.orders.values()
         ),
@@ -127,6 +131,19 @@ def _money_went_back_once(world: World) -> Iterator[str]:
         if count > 1:
             reference = world.provider.payments[provider_id].reference
             yield f"effects: the money of {reference} was given back {count} times"
+
+
+def _the_ledger_knows_where_the_money_is(world: World) -> Iterator[str]:
+    """What the provider holds of each payment by the ledger is what it does hold."""
+    held: Counter[str] = Counter()
+    for entry in world.sale_store.ledger:
+        if entry.account is Account.PROVIDER:
+            held[entry.payment_id] += entry.amount_cents
+    for payment in world.provider.payments.values():
+        holds = payment.amount_cents if payment.status is ProviderStatus.APPROVED else 0
+        if held[payment.reference] != holds:
+            here = held[payment.reference]
+            yield f"effects: the provider holds {holds} of {payment.reference}, by the ledger {here}"
 
 
 def _nothing_from_nowhere(world: World) -> Iterator[str]:

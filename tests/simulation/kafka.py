@@ -17,7 +17,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from tests.simulation.broker import PARTITIONS, LogRecord, SimulatedBroker
 from tests.simulation.chance import Chance
 from tests.simulation.simulated_loop import PROCESS
-from tests.simulation.wake_up import WakeUp
+from tests.simulation.wake_up import WakeUp, wait_for_any
 
 SESSION_SECONDS = 6.0
 REBALANCE_SECONDS = 8.0
@@ -110,7 +110,7 @@ class SimulatedProducer:
     async def _deliver(self, batch: SimulatedBatch, topic: str, partition: int) -> None:
         chance = self._chance
         await chance.pause()
-        if not chance.strikes(chance.faults.send_error):
+        if not chance.befalls("send_error"):
             self._append(batch, topic, partition)
             await chance.pause()
             return
@@ -197,12 +197,7 @@ class SimulatedConsumer:
         self._chance.later(SESSION_SECONDS, lambda: self._group.leave(self))
 
     async def _wait_for_news(self) -> None:
-        waits = [asyncio.ensure_future(bell.wait()) for bell in (self._broker.grown, self._rebalanced)]
-        try:
-            await asyncio.wait(waits, timeout=IDLE_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
+        await wait_for_any((self._broker.grown, self._rebalanced), IDLE_POLL_SECONDS)
 
     def _fetch(
         self, partitions: Collection[TopicPartition], limit: int
@@ -250,7 +245,7 @@ class SimulatedConsumer:
             chance.note(f"{self._name} reads {[f'{one.topic}/{one.partition}' for one in share]}")
             while group.generation == generation and self in group.members:
                 await group.changed.wait(1.0 + chance.draw.random() * 10)
-                if chance.strikes(chance.faults.rebalance):
+                if chance.befalls("rebalance"):
                     await self._lose_touch()
 
     async def _wait_for_others(self, generation: int) -> None:

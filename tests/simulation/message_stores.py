@@ -43,7 +43,7 @@ class SimulatedOutboxStore(MemoryOutboxStore):
 
     async def balance(self, busy: Callable[[], Collection[int]]) -> None:
         await self._chance.reach(StoreAwayError)
-        if self._chance.strikes(self._chance.faults.rebalance):
+        if self._chance.befalls("rebalance"):
             # Somebody else may take them while this one still sends: shares only save work.
             self._outbox.forget_member(self._name)
         self._outbox.members.add(self._name)

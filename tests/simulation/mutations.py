@@ -112,7 +112,7 @@ def publish_after_the_commit() -> AbstractContextManager[object]:
     def commit_twice(self: SimulatedUnitOfWork) -> None:
         rows, self._rows = self._rows, []
         commit(self)
-        if rows and not self._store.chance.strikes(self._store.chance.faults.crash):
+        if rows and not self._store.chance.befalls("crash"):
             self._store.events.put(rows)
 
     return patch.object(SimulatedUnitOfWork, "commit", commit_twice)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 PATIENCE_SECONDS = 12.0
 TRIES = 6
+REFUNDED_THERE_SHARE = 0.05
+CHARGED_BACK_SHARE = 0.08
+"""Of the payments that were approved."""
 
 
 @dataclass
@@ -43,11 +46,8 @@ class Buyer:
         order_id = await self._reserve()
         if order_id is None:
             return
-        acts: list[Callable[[int], Awaitable[None]]] = []
-        acts += [self._choose] * draw.choice((0, 0, 1, 2))
-        acts += [self._cancel] * draw.choice((0, 0, 0, 1))
-        acts += [self._be_refunded] * draw.choice((0, 0, 1))
-        acts += [self._pick_up] * draw.choice((0, 0, 1))
+        wishes = (self._choose, self._choose, self._cancel, self._be_refunded, self._pick_up)
+        acts: list[Callable[[int], Awaitable[None]]] = draw.choices(wishes, k=draw.choice((0, 1, 1, 2, 3)))
         await asyncio.gather(*(self._sometime(act, order_id) for act in acts))
 
     async def _sometime(self, act: Callable[[int], Awaitable[None]], order_id: int) -> None:
@@ -107,7 +107,7 @@ class Buyer:
 
     async def _ask(self, process_name: str, request: Callable[[], Awaitable[Result]]) -> Result | None:
         """Ask until there is an answer; sometimes twice at once. None when it was refused."""
-        if self.world.chance.strikes(self.world.chance.faults.duplicate):
+        if self.world.chance.befalls("duplicate"):
             asyncio.get_running_loop().create_task(self._ask_patiently(process_name, request))
         return await self._ask_patiently(process_name, request)
 
@@ -130,7 +130,7 @@ async def _await(request: Callable[[], Awaitable[Result]]) -> Result:
 
 
 def face_payment(world: World, payment: ProviderPayment) -> None:
-    """Let the buyer pay it, decline it or leave it, soon or late; and the bank return it, seldom."""
+    """Let the buyer pay it, decline it or leave it, soon or late."""
     chance = world.chance
     dice = chance.draw.random()
     delay_seconds = chance.draw.random() * chance.draw.choice((1.0, 120.0, 1900.0)) * world.squeeze
@@ -144,8 +144,19 @@ def face_payment(world: World, payment: ProviderPayment) -> None:
         delay_seconds,
         lambda: world.provider.act(payment.provider_id, ProviderStatus.PENDING, status, "by_buyer"),
     )
-    if chance.draw.random() < 0.05:
-        chance.later(
-            delay_seconds + chance.draw.random() * 600 * world.squeeze,
-            lambda: world.provider.act(payment.provider_id, ProviderStatus.APPROVED, ProviderStatus.REFUNDED),
-        )
+
+
+def face_bank(world: World, payment: ProviderPayment) -> None:
+    """Let the money go back seldom without this platform asking: by the dealer's hand or by the bank's."""
+    chance = world.chance
+    dice = chance.draw.random()
+    if dice < REFUNDED_THERE_SHARE:
+        status = ProviderStatus.REFUNDED
+    elif dice < REFUNDED_THERE_SHARE + CHARGED_BACK_SHARE:
+        status = ProviderStatus.CHARGED_BACK
+    else:
+        return
+    chance.later(
+        chance.draw.random() * chance.draw.choice((5.0, 600.0, 2400.0)) * world.squeeze,
+        lambda: world.provider.act(payment.provider_id, ProviderStatus.APPROVED, status),
+    )

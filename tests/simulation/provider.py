@@ -49,13 +49,14 @@ class SimulatedProvider(FakePaymentProvider):
         """How often the money of a payment was given back."""
         self.squeeze = 1.0
         self.on_made: Callable[[ProviderPayment], None] = lambda _: None
+        self.on_paid: Callable[[ProviderPayment], None] = lambda _: None
         self.on_news: Callable[[str, bool], None] = lambda *_: None
         """Called with the provider's id, and whether the news are certain to be told in the end."""
 
     async def create(self, new: NewPayment, *, key: str) -> ProviderPayment:
         await self._travel()
         is_new = key not in self.keys
-        wrong = self.chance.strikes(self.chance.faults.wrong_amount)
+        wrong = self.chance.befalls("wrong_amount")
         self.amount_off_by_cents = -100 if wrong else 0
         declined = self.chance.draw.random() < 0.3
         self.card_status = ProviderStatus.REJECTED if declined else ProviderStatus.APPROVED
@@ -101,8 +102,11 @@ class SimulatedProvider(FakePaymentProvider):
         payment = self.payments[provider_id]
         if payment.status is was and payment.refund is not RefundStatus.IN_PROCESS:
             self.payments[provider_id] = replace(payment, status=status, detail=detail)
-            if status is ProviderStatus.REFUNDED:
+            if was is ProviderStatus.APPROVED:
                 self.paid_out[provider_id] += 1
+                self.chance.struck[f"money {status} unasked"] += 1
+            if status is ProviderStatus.APPROVED:
+                self.on_paid(payment)
             self.chance.note(f"provider: {payment.reference} is {status}")
             # Nobody asks about a payment that was settled, so of this the provider must tell.
             self.on_news(provider_id, was is ProviderStatus.APPROVED)
@@ -113,7 +117,7 @@ class SimulatedProvider(FakePaymentProvider):
         given_back = any(each.status is not RefundStatus.REJECTED for each in by_key)
         if payment.status is not ProviderStatus.APPROVED and not given_back:
             raise ProviderRefusedError("2063")
-        trouble = self.chance.strikes(self.chance.faults.refund_trouble)
+        trouble = self.chance.befalls("refund_trouble")
         if trouble and self.chance.strikes(0.3):
             raise ProviderRefusedError("no_balance")
         status = RefundStatus.APPROVED
@@ -148,6 +152,8 @@ class SimulatedProvider(FakePaymentProvider):
 
     def _begin_life(self, made: ProviderPayment) -> None:
         self.on_news(made.provider_id, False)
+        if made.status is ProviderStatus.APPROVED:
+            self.chance.later(0.0, lambda: self.on_paid(made))
         if made.status is not ProviderStatus.PENDING:
             return
         self.chance.later(0.0, lambda: self.on_made(made))
@@ -160,7 +166,7 @@ class SimulatedProvider(FakePaymentProvider):
 
     async def _travel(self) -> None:
         await self.chance.pause()
-        if self.chance.strikes(self.chance.faults.provider_error):
+        if self.chance.befalls("provider_error"):
             self.chance.note("provider: no answer")
             if self.chance.strikes(0.2):
                 raise ProviderUnansweredError("429", timedelta(seconds=7))

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import sys
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Self, TypeVar
+
+from tests.simulation.stage import replaced, running
 
 Result = TypeVar("Result")
 
@@ -48,6 +51,7 @@ PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
 
 UNWIND_ROUNDS = 8
 UNWIND_SECONDS = 20.0
+FOR_EVER = float("inf")
 
 
 class NoEndError(AssertionError):
@@ -55,6 +59,8 @@ class NoEndError(AssertionError):
 
 
 class _Handle:
+    """Something to call, soon or at a time."""
+
     __slots__ = ("args", "callback", "context", "is_cancelled", "when_due")
 
     def __init__(self, callback: Any, args: tuple[Any, ...], context: Context, when_due: float) -> None:
@@ -72,6 +78,45 @@ class _Handle:
 
     def when(self) -> float:
         return self.when_due
+
+
+class Sleep(_Handle):
+    """What a task awaits to sleep: as much of a future as a task asks for, and its own timer.
+
+    A future that a timer ends takes two turns of the loop and three objects; most turns are sleeps.
+    """
+
+    __slots__ = ("_asyncio_future_blocking", "_loop")
+
+    def __init__(self, loop: SimulatedLoop, when_due: float) -> None:
+        self._loop = loop
+        self._asyncio_future_blocking = False
+        self.when_due = when_due
+        self.is_cancelled = False
+
+    def __await__(self) -> Generator[Self, None, None]:
+        self._asyncio_future_blocking = True
+        yield self
+
+    def add_done_callback(self, wake_up: Callable[[Self], None], *, context: Context) -> None:
+        """Set the timer; a task calls this when it begins to wait."""
+        self.callback = wake_up
+        self.args = (self,)
+        self.context = context
+        self._loop.set_timer(self)
+
+    def cancel(self, msg: object = None) -> bool:  # type: ignore[override]  # noqa: ARG002  # as a future's
+        """Wake the task with a cancellation."""
+        if self.is_cancelled:
+            return False
+        self.is_cancelled = True
+        self._loop.call_soon(self.callback, self, context=self.context)
+        return True
+
+    def result(self) -> None:
+        """Return nothing, or raise the cancellation."""
+        if self.is_cancelled:
+            raise asyncio.CancelledError
 
 
 class SimulatedLoop(asyncio.AbstractEventLoop):
@@ -94,9 +139,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def run(self) -> None:
         """Run until nothing is left to do; raises NoEndError at the limit of steps."""
-        while not self._is_ended and self._step():
-            if self.steps > self._step_limit:
-                raise NoEndError(f"no end after {self.steps} steps and {self._now:.0f} s")
+        self._run_until(FOR_EVER)
 
     def end(self) -> None:
         """Stop after this step, whatever else there is to do."""
@@ -104,7 +147,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def unwind(self) -> None:
         """Cancel every task, also of dead processes, and let each clean up as it wants to."""
+        self._is_ended = False
         self._is_closing = True
+        self._step_limit = sys.maxsize
         self._ready.extend(self._dropped)
         self._dropped.clear()
         for _ in range(UNWIND_ROUNDS):
@@ -112,9 +157,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self._tasks = [(task, own) for task, own in self._tasks if not task.done()]
             for task, _ in self._tasks:
                 task.cancel()
-            until = self._now + UNWIND_SECONDS
-            while self._ready or (self._timers and self._timers[0][0] <= until):
-                self._step()
+            self._run_until(self._now + UNWIND_SECONDS)
 
     def close_down(self) -> None:
         """End every task there ever was, so that none is left to the garbage collector."""
@@ -129,32 +172,54 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def __enter__(self) -> Self:
         events._set_running_loop(self)
+        self._found_running = replaced(running(self))
+        self._found_running.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
             self.close_down()
         finally:
+            self._found_running.__exit__(None, None, None)
             events._set_running_loop(None)
 
-    def _step(self) -> bool:
-        self.steps += 1
-        if self._ready:
-            handle = self._ready.popleft()
-        elif self._timers:
-            when_due, _, handle = heapq.heappop(self._timers)
-            if handle.is_cancelled:
-                return True
-            self._now = max(self._now, when_due)
-        else:
-            return False
-        if not handle.is_cancelled:
-            process = handle.context.get(PROCESS)
-            if process is None or not process.is_dead or self._is_closing:
+    def _run_until(self, end: float) -> None:
+        ready, timers = self._ready, self._timers
+        take_ready, take_timer = ready.popleft, heapq.heappop
+        spares_the_dead = not self._is_closing
+        steps = self.steps
+        try:
+            while not self._is_ended:
+                if ready:
+                    handle = take_ready()
+                elif timers and timers[0][0] <= end:
+                    handle = take_timer(timers)[2]
+                    if not handle.is_cancelled and handle.when_due > self._now:
+                        self._now = handle.when_due
+                else:
+                    return
+                if handle.is_cancelled:
+                    continue
+                steps += 1
+                if spares_the_dead:
+                    process = handle.context.get(PROCESS)
+                    if process is not None and process.is_dead:
+                        self._dropped.append(handle)
+                        continue
                 handle.context.run(handle.callback, *handle.args)
-            else:
-                self._dropped.append(handle)
-        return True
+                if steps > self._step_limit:
+                    raise NoEndError(f"no end after {steps} steps and {self._now:.0f} s")
+        finally:
+            self.steps = steps
+
+    def set_timer(self, handle: _Handle) -> None:
+        """Call a handle when it is due."""
+        self._count += 1
+        heapq.heappush(self._timers, (handle.when_due, self._count, handle))
+
+    def sleep(self, seconds: float) -> Sleep:
+        """Return what to await to sleep."""
+        return Sleep(self, self._now + seconds)
 
     def time(self) -> float:
         return self._now
@@ -183,9 +248,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def call_at(  # type: ignore[override]  # its own kind of handle
         self, when: float, callback: Any, *args: Any, context: Context | None = None
     ) -> _Handle:
-        self._count += 1
         handle = _Handle(callback, args, context or copy_context(), when)
-        heapq.heappush(self._timers, (when, self._count, handle))
+        self.set_timer(handle)
         return handle
 
     def create_future(self) -> asyncio.Future[Any]:

@@ -20,6 +20,7 @@ from tests.simulation.wake_up import WakeUp
 
 from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.memory.outbox_store import MemoryOutbox
+from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.outbox.headers import encode_headers
 from autodeal_messaging.outbox.port import OutboxRecord, shard_of
 from autodeal_platform.idempotency import StoredAnswer
@@ -39,6 +40,8 @@ class SimulatedOutbox(MemoryOutbox):
     def __init__(self, wake_up: WakeUp, shards: int = 4) -> None:
         super().__init__(shards)
         self.wake_up = wake_up
+        self.nudges: dict[object, Nudge] = {}
+        """By relay: what tells it which keys were written, if it is told."""
         self.committed: list[OutboxRecord] = []
         """Everything that was ever committed."""
 
@@ -65,6 +68,8 @@ class SimulatedOutbox(MemoryOutbox):
         self.records.update((record.position, record) for record in records)
         self.committed.extend(records)
         self.wake_up.ring()
+        for nudge in self.nudges.values():
+            nudge.ring(*{record.key: None for record in records})
 
 
 class RowLocks:

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 
 class WakeUp:
     """Wakes everybody who waits. Nothing is remembered: look first, then wait."""
 
     def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
+        self.waiting: list[asyncio.Future[None]] = []
+        self.listeners: dict[object, Callable[[], None]] = {}
+        """Those that have bells of their own, by whom they belong to."""
 
     def ring(self) -> None:
         """Wake everybody."""
-        waiting, self._waiting = self._waiting, []
+        for ring in list(self.listeners.values()):
+            ring()
+        if not self.waiting:
+            return
+        waiting, self.waiting = self.waiting, []
         for woken in waiting:
             if not woken.done():
                 woken.set_result(None)
 
     async def wait(self, timeout_seconds: float | None = None) -> None:
         """Wait for a ring, or for as long as is said."""
-        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(woken)
-        if timeout_seconds is None:
-            await woken
-            return
-        timer = asyncio.get_running_loop().call_later(timeout_seconds, _wake, woken)
+        await wait_for_any([self], timeout_seconds)
+
+
+async def wait_for_any(bells: Sequence[WakeUp], timeout_seconds: float | None = None) -> None:
+    """Wait for the first ring of several, or for as long as is said."""
+    loop = asyncio.get_running_loop()
+    woken: asyncio.Future[None] = loop.create_future()
+    for bell in bells:
+        bell.waiting.append(woken)
+    if timeout_seconds is None:
         await woken
+        return
+    timer = loop.call_later(timeout_seconds, _wake, woken)
+    try:
+        await woken
+    finally:
         timer.cancel()
 
 

@@ -1,7 +1,7 @@
 """A schedule with the real relay, consumer, parking, replays and deadline worker, two of each by chance.
 
-Time is squeezed: an order has a minute to be paid, so that loops that look around every second or so
-do not look around for half an hour.
+Time is squeezed: an order has less than a minute to be paid, so that loops that look around every second
+or so do not look around for half an hour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from itertools import count
 from tests.simulation.kafka import SimulatedKafka
 from tests.simulation.message_stores import SimulatedDeadlines, SimulatedOutboxStore, SimulatedParkingStore
 from tests.simulation.services import PaymentService, VehicleService
-from tests.simulation.simulated_loop import SimulatedLoop
+from tests.simulation.simulated_loop import PROCESS, SimulatedLoop
+from tests.simulation.stage import Replacement
 from tests.simulation.vehicle_store import SimulatedOutbox
 from tests.simulation.workers import Handler
 from tests.simulation.world import World
@@ -23,6 +24,7 @@ from autodeal_contracts import topics
 from autodeal_contracts.catalog import UndecodableEventError
 from autodeal_contracts.envelope import Envelope
 from autodeal_contracts.events.sale import PaymentMethod
+from autodeal_messaging import consumer_membership, deadlines, relay
 from autodeal_messaging.consumer import Consumer
 from autodeal_messaging.deadlines import DeadlineWorker
 from autodeal_messaging.failure_kind import FailureKinds
@@ -47,10 +49,10 @@ KAFKA = KafkaSettings(
     kafka_consumer_window=6,
 )
 RELAY_LIMITS = RelayLimits(
-    read_limit=4, window=12, poll_first_seconds=0.2, poll_maximum_seconds=3.0, acknowledge_timeout_seconds=5.0
+    read_limit=4, window=12, poll_first_seconds=0.2, poll_maximum_seconds=6.0, acknowledge_timeout_seconds=5.0
 )
 PARKING_LIMITS = ParkingLimits(
-    attempts_in_place=2, attempt_limit=4, retry_maximum_seconds=8.0, claim_seconds=10.0, poll_seconds=2.0
+    attempts_in_place=2, attempt_limit=4, retry_maximum_seconds=8.0, claim_seconds=10.0, poll_seconds=3.0
 )
 SCHEDULE = Schedule(
     first_check=timedelta(seconds=8),
@@ -62,17 +64,22 @@ SCHEDULE = Schedule(
     in_flight=timedelta(seconds=7),
     late_effect=timedelta(seconds=15),
 )
-TIME_TO_PAY = timedelta(seconds=60)
+TIME_TO_PAY = timedelta(seconds=25)
 SURROUNDINGS = (VehiclesUnavailableError, SalesUnavailableError)
 KINDS = FailureKinds(surroundings=SURROUNDINGS, permanent=(UndecodableEventError,))
 LOOK_AGAIN_SECONDS = 3.0
+LOOK_AHEAD_SECONDS = 3.0
+"""A deadline worker looks around every second for what other processes have set, and that is most of the
+work of a schedule in which nothing happens."""
+NUDGED_SHARE = 0.5
+"""The other processes hear of no commit, and find everything by looking."""
 CRASH_SHARE = 0.3
 """There are many more awaits in the real workers."""
-FAULTS_END_SECONDS = (30.0, 60.0, 120.0)
+FAULTS_END_SECONDS = (5.0, 20.0, 50.0)
 
 
 class SqueezedDeadlines(SaleDeadlines):
-    """A minute for every method."""
+    """The same for every method."""
 
     def expiry(self, method: PaymentMethod, now: datetime) -> datetime:  # noqa: ARG002
         return now + TIME_TO_PAY
@@ -81,9 +88,9 @@ class SqueezedDeadlines(SaleDeadlines):
 class WholeWorld(World):
     """Both services with all of `libs/messaging` between them."""
 
-    squeeze = 1 / 30
+    squeeze = 1 / 100
     faults_end_seconds = FAULTS_END_SECONDS
-    crowds = ((1, 1), (1, 2), (2, 3), (3, 5))
+    crowds = ((1, 1), (1, 2), (2, 2), (2, 4))
 
     def __init__(self, loop: SimulatedLoop, seed: int, *, traced: bool) -> None:
         super().__init__(loop, seed, traced=traced)
@@ -102,6 +109,14 @@ class WholeWorld(World):
         super().begin()
         self.loop.create_task(self._operate())
         self.loop.create_task(self._end())
+
+    def replacements(self) -> list[Replacement]:
+        """Return what makes the workers talk to the simulated broker."""
+        return [
+            (relay, "make_producer", self.kafka.make_producer),
+            (consumer_membership, "make_consumer", self.kafka.make_consumer),
+            (deadlines, "LOOK_AHEAD_SECONDS", LOOK_AHEAD_SECONDS),
+        ]
 
     def waiting(self) -> int:
         """Count what is still to be done."""
@@ -125,16 +140,16 @@ class WholeWorld(World):
     async def _work_vehicle(self) -> None:
         service = self._vehicle_service()
         state = self.vehicle_store.state
-        deadlines = SimulatedDeadlines(
-            self.chance, lambda: [("sale", str(order), due) for order, due in state.deadlines.items()]
+        due = SimulatedDeadlines(
+            self.chance, lambda: [("sale", str(order), due_at) for order, due_at in state.deadlines.items()]
         )
-        await self._run_loops("autodeal-vehicle", [topics.PAYMENT], self.vehicle_events, service, deadlines)
+        await self._run_loops("autodeal-vehicle", [topics.PAYMENT], self.vehicle_events, service, due)
 
     async def _work_payment(self) -> None:
         service = self._payment_service()
-        deadlines = SimulatedDeadlines(self.chance, lambda: self.sale_store.deadlines)
+        due = SimulatedDeadlines(self.chance, lambda: self.sale_store.deadlines)
         await self._run_loops(
-            "autodeal-payment", [topics.SALE, topics.NOTIFICATION], self.sale_events, service, deadlines
+            "autodeal-payment", [topics.SALE, topics.NOTIFICATION], self.sale_events, service, due
         )
 
     async def _run_loops(
@@ -143,14 +158,21 @@ class WholeWorld(World):
         read: Sequence[str],
         outbox: SimulatedOutbox,
         service: VehicleService | PaymentService,
-        deadlines: SimulatedDeadlines,
+        due: SimulatedDeadlines,
     ) -> None:
         never = asyncio.Event()
         name = f"{group}-{next(self._relay_names)}"
+        written, deadline_set = Nudge(), Nudge()
+        if self.chance.draw.random() < NUDGED_SHARE:
+            self._nudge(service, outbox, written, deadline_set)
         store = self.parked[group]
         handler = self._poisonous(service.handle)
-        relay = Relay(
-            SimulatedOutboxStore(self.chance, outbox, name), KAFKA, Nudge(), name, limits=RELAY_LIMITS
+        sender = Relay(
+            SimulatedOutboxStore(self.chance, outbox, name),
+            KAFKA,
+            written,
+            name,
+            limits=RELAY_LIMITS,
         )
         consumer = Consumer(
             KAFKA,
@@ -161,8 +183,29 @@ class WholeWorld(World):
             failures=RecordParking(store, KINDS, limits=PARKING_LIMITS, now=self.clock),
         )
         replay = ReplayWorker(store, handler, KINDS, limits=PARKING_LIMITS, now=self.clock)
-        worker = DeadlineWorker(deadlines, service.handle_deadline, Nudge(), now=self.clock)
-        await asyncio.gather(*(each.run(never) for each in (relay, consumer, replay, worker)))
+        worker = DeadlineWorker(due, service.handle_deadline, deadline_set, now=self.clock)
+        await asyncio.gather(*(each.run(never) for each in (sender, consumer, replay, worker)))
+
+    def _nudge(
+        self,
+        service: VehicleService | PaymentService,
+        outbox: SimulatedOutbox,
+        written: Nudge,
+        deadline_set: Nudge,
+    ) -> None:
+        """Tell the process that runs now of every commit, for as long as it lives."""
+        process = PROCESS.get()
+        is_vehicle = isinstance(service, VehicleService)
+        bell = self.vehicle_store.deadline_set if is_vehicle else self.sale_deadline_set
+        outbox.nudges[process] = written
+        bell.listeners[process] = deadline_set.ring
+
+        def forget() -> None:
+            del outbox.nudges[process]
+            del bell.listeners[process]
+
+        if process is not None:
+            process.transactions[written] = forget
 
     def _vehicle_service(self) -> VehicleService:
         return VehicleService(self.vehicle_store, self.clock, SqueezedDeadlines())
@@ -197,7 +240,7 @@ class WholeWorld(World):
         """Fail for some events for as long as faults last: this one cannot be handled, the others can."""
         if envelope.id not in self._poisoned:
             poison: Exception | None = None
-            if self.chance.strikes(self.chance.faults.poison):
+            if self.chance.befalls("poison"):
                 is_permanent = self.chance.strikes(0.3)
                 poison = UndecodableEventError("poison") if is_permanent else RuntimeError("poison")
             self._poisoned[envelope.id] = poison

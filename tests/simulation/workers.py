@@ -37,7 +37,7 @@ class PlainRelay:
     async def run(self) -> None:
         while True:
             await self.chance.pause()
-            if self.chance.strikes(self.chance.faults.slow):
+            if self.chance.befalls("slow"):
                 await asyncio.sleep(self.chance.draw.random() * BUSY_SECONDS)
             batch = self.read()
             if not batch:
@@ -59,7 +59,7 @@ class PlainRelay:
 
     async def send(self, record: OutboxRecord) -> bool:
         """Send one; False when there was no acknowledgement, whatever became of it."""
-        trouble = self.chance.strikes(self.chance.faults.send_error)
+        trouble = self.chance.befalls("send_error")
         if not trouble or self.chance.strikes(0.5):
             self.broker.append_record(record)
             self.chance.note(f"relayed {record.topic} {record.position}")
@@ -104,7 +104,7 @@ class PlainConsumer:
                 continue
             await self.chance.pause()
             offset = await self.take(log[offset], where)
-            if self.chance.strikes(self.chance.faults.rebalance):
+            if self.chance.befalls("rebalance"):
                 # Its next owner begins at the committed offset, while this one may still be busy.
                 self.chance.note(f"rebalance of {where}")
                 await self.chance.pause()

@@ -9,7 +9,7 @@ from functools import partial
 
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.chance import Chance
-from tests.simulation.people import Buyer, face_payment
+from tests.simulation.people import Buyer, face_bank, face_payment
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.sale_store import SimulatedSaleStore
 from tests.simulation.services import PaymentService, VehicleService
@@ -46,7 +46,7 @@ class World:
     squeeze = 1.0
     """By how much people hurry."""
     faults_end_seconds = FAULTS_END_SECONDS
-    crowds: tuple[tuple[int, int], ...] = ((1, 1), (1, 2), (2, 2), (2, 3))
+    crowds: tuple[tuple[int, int], ...] = ((1, 1), (1, 1), (1, 1), (1, 2), (1, 2), (2, 2))
     """Vehicles and buyers."""
 
     def __init__(self, loop: SimulatedLoop, seed: int, *, traced: bool) -> None:
@@ -60,6 +60,7 @@ class World:
         self.sale_store = SimulatedSaleStore(self.chance, self.sale_events, self.sale_deadline_set)
         self.provider = SimulatedProvider(self.chance, self.clock)
         self.provider.on_made = lambda payment: face_payment(self, payment)
+        self.provider.on_paid = lambda payment: face_bank(self, payment)
         self.provider.on_news = self._call_back
         self.processes: dict[str, Process] = {}
         self.services: dict[str, VehicleService | PaymentService] = {}
@@ -188,9 +189,9 @@ class World:
     def _call_back(self, provider_id: str, is_certain: bool) -> None:  # noqa: FBT001
         """Let the provider send a webhook, which the gateway writes to the log; or not, or twice."""
         chance = self.chance
-        if not is_certain and chance.strikes(chance.faults.lost_webhook):
+        if not is_certain and chance.befalls("lost_webhook"):
             return
-        for _ in range(2 if chance.strikes(chance.faults.duplicate) else 1):
+        for _ in range(2 if chance.befalls("duplicate") else 1):
             self._notifications += 1
             self.webhooks_under_way += 1
             delay_seconds = chance.draw.random() * chance.draw.choice((0.1, 3.0, 120.0 * self.squeeze))

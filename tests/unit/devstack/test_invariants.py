@@ -41,8 +41,23 @@ CLEAN = Snapshot(
 )
 
 
+CHARGED_BACK = replace(
+    CLEAN,
+    orders=(replace(SOLD, charged_back=True), GONE),
+    payments=(PaymentSeen("1-1", 1, "charged_back", 500), PaymentSeen("2-1", 2, "cancelled", 900)),
+    provider=(replace(PAID, status="charged_back"), ProviderPaymentSeen("2-1", "cancelled", 900)),
+)
+"""The buyer's bank took the money of the sold vehicle back."""
+
+
 def test_nothing_is_found_when_all_is_well() -> None:
     assert violations(CLEAN) == []
+
+
+@pytest.mark.parametrize("status", ["sold", "refunding", "refund_failed"])
+def test_nothing_is_found_when_a_charged_back_order_waits_for_a_person(status: str) -> None:
+    flagged = replace(SOLD, charged_back=True, status=status)
+    assert violations(replace(CHARGED_BACK, orders=(flagged, GONE))) == []
 
 
 @pytest.mark.parametrize(
@@ -53,7 +68,11 @@ def test_nothing_is_found_when_all_is_well() -> None:
         ("1", replace(CLEAN, vehicles={7: "sold", 8: "reserved"})),
         ("2", replace(CLEAN, provider=(PAID, ProviderPaymentSeen("2-1", "approved", 900)))),
         ("2", replace(CLEAN, provider=(PAID, ProviderPaymentSeen("9-1", "pending", 900)))),
+        ("2", replace(CHARGED_BACK, orders=CLEAN.orders)),
+        ("2", replace(CLEAN, orders=CHARGED_BACK.orders)),
+        ("2", replace(CHARGED_BACK, payments=CLEAN.payments)),
         ("3", replace(CLEAN, provider=(replace(PAID, amount_cents=1),))),
+        ("3", replace(CHARGED_BACK, provider=(replace(CHARGED_BACK.provider[0], amount_cents=1),))),
         ("3", replace(CLEAN, provider=())),
         ("4", replace(CLEAN, orders=(SOLD, replace(GONE, status="draft")))),
         (
@@ -70,6 +89,7 @@ def test_nothing_is_found_when_all_is_well() -> None:
         ("6", replace(CLEAN, provider=(PAID, replace(PAID, status="cancelled")))),
         ("7", replace(CLEAN, ledger=(("1-1", 500), ("1-1", -499)))),
         ("7", replace(CLEAN, ledger=())),
+        ("7", replace(CHARGED_BACK, ledger=())),
     ],
 )
 def test_violation_is_named_when_one_thing_is_wrong(invariant: str, broken: Snapshot) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 HOLDS_A_CAR = {"draft", "sold", "refunding", "refund_failed"}
 FINAL_ORDERS = {"sold", "cancelled", "refunded"}
 FINAL_PAYMENTS = {"approved", "rejected", "expired", "cancelled", "refunded", "charged_back"}
+FOR_A_PERSON = {"refunding", "refund_failed"}
+"""Where an order may stay whose money the bank took back: there is nothing left to refund."""
+MONEY_WENT_BACK = {"refunded", "charged_back"}
 MONEY_MAY_STAY = {"sold", "refunding", "refund_failed"}
 
 
@@ -30,6 +33,8 @@ class OrderSeen:
     payment_id: str | None
     events: int
     """How many events of this order the vehicle service has committed."""
+    charged_back: bool = False
+    """Whether it is flagged: the buyer's bank took the money back, and a person decides what follows."""
 
 
 @dataclass(frozen=True)
@@ -101,33 +106,44 @@ def _one_order_a_vehicle(snapshot: Snapshot) -> Iterator[str]:
 
 def _money_is_where_it_belongs(snapshot: Snapshot) -> Iterator[str]:
     orders = {order.order_id: order for order in snapshot.orders}
-    ours = {payment.payment_id for payment in snapshot.payments}
+    ours = {payment.payment_id: payment.status for payment in snapshot.payments}
+    charged_back = {taken.reference for taken in snapshot.provider if taken.status == "charged_back"}
+    for order in snapshot.orders:
+        held = order.status in MONEY_MAY_STAY and order.payment_id in charged_back
+        if held != order.charged_back:
+            yield f"order {order.order_id} is {'' if order.charged_back else 'not '}flagged as charged back"
     for taken in snapshot.provider:
         if taken.reference not in ours:
             yield f"the provider has {taken.reference}, which no payment here knows"
+        elif taken.status in MONEY_WENT_BACK and ours[taken.reference] != taken.status:
+            yield f"{taken.reference} is {taken.status} at the provider, and {ours[taken.reference]} here"
         if taken.status != "approved":
             continue
-        order = orders.get(int(taken.reference.split("-")[0]))
-        if order is None or order.status not in MONEY_MAY_STAY or order.payment_id != taken.reference:
-            yield f"{taken.reference} was paid, but its order is {order.status if order else 'missing'}"
+        bought = orders.get(int(taken.reference.split("-")[0]))
+        if bought is None or bought.status not in MONEY_MAY_STAY or bought.payment_id != taken.reference:
+            yield f"{taken.reference} was paid, but its order is {bought.status if bought else 'missing'}"
 
 
 def _sold_means_paid_once(snapshot: Snapshot) -> Iterator[str]:
-    approved = defaultdict(list)
+    """Count a payment that the buyer's bank took back, if the order is flagged."""
+    payments = defaultdict(list)
     for payment in snapshot.provider:
-        if payment.status == "approved":
-            approved[int(payment.reference.split("-")[0])].append(payment)
+        payments[int(payment.reference.split("-")[0]), payment.status].append(payment)
     for order in snapshot.orders:
         if order.status != "sold":
             continue
-        paid = approved[order.order_id]
+        paid = list(payments[order.order_id, "approved"])
+        if order.charged_back:
+            gone = payments[order.order_id, "charged_back"]
+            paid += [payment for payment in gone if payment.reference == order.payment_id]
         if len(paid) != 1 or paid[0].amount_cents != order.amount_cents:
             yield f"order {order.order_id} is sold for {order.amount_cents} with payments {paid}"
 
 
 def _everything_came_to_an_end(snapshot: Snapshot) -> Iterator[str]:
     for order in snapshot.orders:
-        if order.status not in FINAL_ORDERS:
+        waits_for_a_person = order.charged_back and order.status in FOR_A_PERSON
+        if order.status not in FINAL_ORDERS and not waits_for_a_person:
             yield f"order {order.order_id} is still {order.status}"
     for payment in snapshot.payments:
         if payment.status not in FINAL_PAYMENTS:
@@ -176,7 +192,7 @@ def _the_ledger_sums_to_zero(snapshot: Snapshot) -> Iterator[str]:
             yield f"the entries of {payment_id} sum to {cents} cents"
     entered = {payment_id for payment_id, _ in snapshot.ledger}
     for payment in snapshot.payments:
-        if payment.status in {"approved", "refunded"} and payment.payment_id not in entered:
+        if payment.status in {"approved", *MONEY_WENT_BACK} and payment.payment_id not in entered:
             yield f"{payment.payment_id} is {payment.status} and not in the ledger"
 
 

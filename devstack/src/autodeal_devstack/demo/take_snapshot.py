@@ -49,7 +49,8 @@ async def take_snapshot(stack: Stack) -> Snapshot:
     records = [record for topic in TOPICS for record in await all_records(stack, topic.name)]
     async with database(stack) as connection:
         orders = await connection.fetch(
-            "SELECT id, vehicle_id, status, price_cents, paid_by, event_sequence FROM vehicle_sold"
+            "SELECT id, vehicle_id, status, price_cents, paid_by, event_sequence, charged_back"
+            " FROM vehicle_sold"
         )
         vehicles = await connection.fetch("SELECT id, status FROM vehicle")
         waiting = await connection.fetchval(
@@ -64,6 +65,7 @@ async def take_snapshot(stack: Stack) -> Snapshot:
                 amount_cents=row["price_cents"],
                 payment_id=row["paid_by"],
                 events=row["event_sequence"],
+                charged_back=row["charged_back"],
             )
             for row in orders
         ),

@@ -81,19 +81,17 @@ class MemoryOutboxStore:
         mine = {shard for shard, holder in self._outbox.holders.items() if holder == self._name}
         return frozenset(mine - self._leaving)
 
-    async def read(
-        self,
-        *,
-        limit: int,
-        exclude: Collection[int],
-        keys: frozenset[str] | None,  # noqa: ARG002  # looking everywhere costs nothing here
-    ) -> Batch:
-        """Return records in order of their commit."""
-        held = self.held
+    async def read(self, *, limit: int, exclude: Collection[int], keys: frozenset[str] | None) -> Batch:
+        """Return records in order of their commit; with `keys` those of their shards, and no others."""
+        if not self._outbox.records:
+            return Batch([], more=False)
+        shards = self.held
+        if keys is not None:
+            shards &= {shard_of(key, self._outbox.shards) for key in keys}
         found = [
             record
             for position, record in sorted(self._outbox.records.items())
-            if record.shard in held and position not in exclude
+            if record.shard in shards and position not in exclude
         ]
         return Batch(found[:limit], more=len(found) > limit)
 
