@@ -1,0 +1,1 @@
+"""The charts on a real cluster: `make cluster-test`, or `python -m tests.cluster --help`."""
