@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from litestar import Litestar
 from sqlalchemy import text
@@ -29,12 +30,14 @@ from autodeal_messaging.postgres.outbox_store import PostgresOutboxStore
 from autodeal_messaging.postgres.parking_store import PostgresParkingStore
 from autodeal_messaging.postgres.unsendable_store import PostgresUnsendableStore
 from autodeal_messaging.relay import Relay
+from autodeal_platform.aws_tokens import kafka_tokens
 from autodeal_platform.health import Health
 from autodeal_platform.http_app import create_app
 from autodeal_platform.run_worker import Loop
 from autodeal_platform.tokens import TokenVerifier
 from autodeal_vehicle.adapters.log_alarms import LoggedAlarms
 from autodeal_vehicle.adapters.postgres.connect import SalePool, create_engine, create_sale_pool
+from autodeal_vehicle.adapters.postgres.identify import connector_of
 from autodeal_vehicle.adapters.postgres.order_book import PostgresOrderBook
 from autodeal_vehicle.adapters.postgres.order_news import PostgresOrderNews
 from autodeal_vehicle.adapters.postgres.purge import purge_once
@@ -61,13 +64,20 @@ from autodeal_vehicle.entrypoints.http.describe_api import all_routes
 from autodeal_vehicle.entrypoints.http.problem_statuses import STATUSES
 from autodeal_vehicle.entrypoints.http.use_cases import UseCases
 from autodeal_vehicle.entrypoints.purge_old_rows import PurgeLoop
-from autodeal_vehicle.settings import OperatorSettings, Settings
+from autodeal_vehicle.settings import OperatorSettings, Settings, TopicsSettings
 
 SERVICE = "vehicle"
 SERVE_NAME = "autodeal-vehicle-serve"
 WORK_NAME = "autodeal-vehicle-work"
 OPERATE_NAME = "autodeal-vehicle-dlq"
 FAILURE_KINDS = FailureKinds(database=(StoreUnavailableError,), permanent=(UndecodableEventError,))
+AnyTopicSettings = TypeVar("AnyTopicSettings", bound=TopicsSettings)
+
+
+def with_kafka_tokens(settings: AnyTopicSettings) -> AnyTopicSettings:
+    """Return the settings with a source of tokens where the brokers want one; once in a process."""
+    tokens = kafka_tokens(settings.kafka_sasl_mechanism, settings.aws_region)
+    return replace(settings, kafka_tokens=tokens)
 
 
 def make_use_cases(
@@ -111,11 +121,10 @@ def make_use_cases(
 
 def make_app(settings: Settings, health: Health, verifier: TokenVerifier | None = None) -> Litestar:
     """Make the HTTP application; it connects when it starts and disconnects when it ends."""
-    database_url = settings.database_url.reveal()
     engine = create_engine(settings, SERVE_NAME)
     sale_pool = create_sale_pool(settings, SERVE_NAME)
-    bell = PostgresBell(database_url)
-    news = PostgresOrderNews(database_url)
+    bell = PostgresBell(connector_of(settings, "autodeal-notifier"))
+    news = PostgresOrderNews(connector_of(settings, "autodeal-listener"))
     use_cases = make_use_cases(
         settings=settings,
         engine=engine,
@@ -191,15 +200,14 @@ class Worker:
 
 def make_worker(settings: Settings, health: Health) -> Worker:
     """Make the relay, the consumer, the replays, the deadlines and the purge."""
-    database_url = settings.database_url.reveal()
     engine = create_engine(settings, WORK_NAME)
     relay_nudge = Nudge()
-    bell = PostgresBell(database_url, own_relay=relay_nudge.ring)
+    bell = PostgresBell(connector_of(settings, "autodeal-notifier"), own_relay=relay_nudge.ring)
     surroundings = Surroundings(bell=bell, alarms=LoggedAlarms())
     store = PostgresStore(engine, settings.outbox_shards)
     health.add_check("database", partial(_ask, engine))
     relay = Relay(
-        PostgresOutboxStore(database_url, shards=settings.outbox_shards),
+        PostgresOutboxStore(connector_of(settings, "autodeal-relay"), shards=settings.outbox_shards),
         settings,
         relay_nudge,
         SERVICE,
@@ -226,7 +234,7 @@ def make_worker(settings: Settings, health: Health) -> Worker:
         partial(purge_once, engine, timedelta(hours=settings.idempotency_retention_hours)),
         settings.purge_interval_seconds,
     )
-    listener = PostgresListener(database_url, lambda _: relay_nudge.ring())
+    listener = PostgresListener(connector_of(settings, "autodeal-listener"), lambda _: relay_nudge.ring())
     loops: list[Loop] = [relay.run, listener.run, consumer.run, replay.run, deadlines.run, purge.run]
     return Worker(loops, engine, bell)
 
