@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import uuid
 from pathlib import Path
 
 import msgspec
-import psutil
 from tests.chaos.chaos_stage import Stage
-from tests.chaos.freeze_processes import family, frozen, send_signal
+from tests.chaos.crash_engines import bring_back, crash, pid_of
+from tests.chaos.freeze_processes import frozen
 from tests.chaos.plan_faults import ENGINES, WORKERS, Act, Fault
 
 from autodeal_devstack.engines.engine import plain_environment
@@ -18,7 +17,6 @@ from autodeal_devstack.engines.run_engines import EngineSet
 from autodeal_devstack.processes import Keeper, KeptProcess, python_command
 
 ROOT = Path(__file__).parents[2]
-RESTART_TRIES = 5
 STOP_TIMEOUT_SECONDS = 30.0
 
 
@@ -86,26 +84,11 @@ class Victims:
 
     async def _crash_engine(self, fault: Fault) -> None:
         engine = self._engines.engines[fault.victim]
-        killed = family(self._pid(fault.victim))
-        send_signal(killed, signal.SIGKILL)
-        await engine.kill()
-        psutil.wait_procs(killed, timeout=0)
+        await crash(engine)
         await asyncio.sleep(fault.away_seconds)
-        for tries_left in reversed(range(RESTART_TRIES)):
-            try:
-                await engine.restart()
-            except Exception:
-                # PostgreSQL refuses to start while a process of its former life is still going.
-                await engine.kill()
-                if not tries_left:
-                    raise
-                await asyncio.sleep(1.0)
-            else:
-                return
+        await bring_back(engine)
 
     def _pid(self, victim: str) -> int:
         if victim in ENGINES:
-            pid = self._engines.engines[victim].describe().pid
-            assert pid is not None
-            return pid
+            return pid_of(self._engines.engines[victim])
         return self._workers[victim].pid
