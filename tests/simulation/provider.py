@@ -104,7 +104,7 @@ class SimulatedProvider(FakePaymentProvider):
             self.payments[provider_id] = replace(payment, status=status, detail=detail)
             if was is ProviderStatus.APPROVED:
                 self.paid_out[provider_id] += 1
-                self.chance.struck[f"money {status} unasked"] += 1
+                self.chance.struck[f"{status}_unasked"] += 1
             if status is ProviderStatus.APPROVED:
                 self.on_paid(payment)
             self.chance.note(f"provider: {payment.reference} is {status}")

@@ -34,13 +34,13 @@ def test_every_invariant_holds_when_the_real_relay_and_consumer_run(first: int) 
 
 
 def test_purchases_end_in_every_way_when_every_kind_of_fault_comes() -> None:
-    verdicts = [play(seed) for seed in range(300)]
+    verdicts = [play(seed) for seed in range(200)]
     endings = sum((verdict.endings for verdict in verdicts), Counter[str]())
     assert endings.keys() >= {"sold", "cancelled", "refunded"}
     struck = sum((verdict.struck for verdict in verdicts), Counter[str]())
     in_whole_ones_only = {"poison"}
     assert struck.keys() >= RATES.keys() - in_whole_ones_only
-    assert struck.keys() >= {"money refunded unasked", "money charged back unasked"}
+    assert struck.keys() >= {"refunded_unasked", "charged_back_unasked"}
     assert struck["crash"] > len(verdicts)
     assert any(verdict.struck["crash"] == 0 for verdict in verdicts)
 
