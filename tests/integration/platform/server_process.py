@@ -42,6 +42,10 @@ async def refuse_to_start() -> None:
     raise RuntimeError("no database")
 
 
+async def never_disconnect() -> None:
+    await asyncio.Event().wait()
+
+
 async def loop_until_stopped(stop: asyncio.Event) -> None:
     await stop.wait()
 
@@ -60,10 +64,16 @@ async def never_stop(stop: asyncio.Event) -> None:
 
 async def main(kind: str) -> None:
     settings = load_settings(HttpSettings, os.environ)
-    if kind in {"serve", "refuse"}:
+    if kind in {"serve", "refuse", "hang"}:
         routes = [answer_when_released, release, take_upload]
-        startup = [refuse_to_start] if kind == "refuse" else []
-        app = create_app(service="e", routes=routes, settings=settings, health=health, on_startup=startup)
+        app = create_app(
+            service="e",
+            routes=routes,
+            settings=settings,
+            health=health,
+            on_startup=[refuse_to_start] if kind == "refuse" else [],
+            on_shutdown=[never_disconnect] if kind == "hang" else [],
+        )
         await run_http(app, settings, health)
         return
     loops = {"work": [], "crash": [crash], "early": [return_early], "stuck": [never_stop]}

@@ -74,6 +74,14 @@ async def test_process_ends_with_zero_when_a_request_outlasts_the_drain(
     assert await server.exit_code() == 0
 
 
+async def test_process_ends_with_zero_when_disconnecting_takes_for_ever(start_server: StartServer) -> None:
+    server = await start_server("hang", HTTP_DRAIN_TIMEOUT_SECONDS="0.2")
+    await server.wait_for("http.listening")
+    server.process.send_signal(signal.SIGTERM)
+    await server.wait_for("http.close_timed_out")
+    assert await server.exit_code() == 0
+
+
 async def test_process_ends_at_once_when_told_twice(
     start_server: StartServer, http: aiohttp.ClientSession
 ) -> None:

@@ -23,6 +23,9 @@ from autodeal_platform.settings import HttpSettings
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than our own clients keep an idle connection, so that they never write to one just closed."""
 BACKLOG: Final = 2048
+CLOSE_TIMEOUT_SECONDS = 8.0
+"""How long the application may take to disconnect from everything once its requests have ended. With what
+comes after it, a process ends within ten seconds of its drain; docs/settings.md promises that."""
 
 _log = get_logger(__name__)
 
@@ -72,7 +75,7 @@ async def run_http(
             _log.info("http.draining", delay_seconds=settings.http_drain_delay_seconds)
             await asyncio.wait({serving}, timeout=settings.http_drain_delay_seconds)
             server.should_exit = True
-        await serving
+        await end_server(serving, settings.http_drain_timeout_seconds)
         _log.info("http.stopped")
 
 
@@ -104,6 +107,17 @@ async def start_server(server: uvicorn.Server) -> None:
         raise ServerStartError("the server could not listen") from None
     if not server.started:
         raise ServerStartError("the application's start-up failed")
+
+
+async def end_server(serving: asyncio.Task[None], drain_timeout_seconds: float) -> None:
+    """Wait until a server that was told to stop has stopped, but not for ever; raises its error."""
+    await asyncio.wait({serving}, timeout=drain_timeout_seconds + CLOSE_TIMEOUT_SECONDS)
+    if serving.done():
+        await serving
+        return
+    _log.warning("http.close_timed_out")
+    serving.cancel()
+    await asyncio.wait({serving}, timeout=1.0)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from contextlib import suppress
 from autodeal_platform.health import Health
 from autodeal_platform.http_app import create_app
 from autodeal_platform.logs import get_logger
-from autodeal_platform.run_http import handling_signals, make_server, start_server
+from autodeal_platform.run_http import end_server, handling_signals, make_server, start_server
 from autodeal_platform.settings import HttpSettings
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
@@ -59,7 +59,9 @@ async def run_worker(
         stop.set()
         await _drain(loops, settings.http_drain_timeout_seconds)
         server.should_exit = True
-        await serving
+        # Nobody's work hangs on these connections: they are probes.
+        server.config.timeout_graceful_shutdown = 1
+        await end_server(serving, 1.0)
     _raise_failure(loops, ended)
     _log.info("worker.stopped")
 

@@ -69,6 +69,9 @@ if TYPE_CHECKING:  # the stubs are not installed in production
     from types_aiobotocore_dynamodb import DynamoDBClient
 
 SERVICE = "payment"
+BACKGROUND_DRAIN_SECONDS = 5.0
+"""How long calls of the provider that outlive their requests may take to end when the process stops; the
+janitor takes up what does not."""
 FAILURE_KINDS = FailureKinds(
     surroundings=(StoreUnavailableError, ProviderUnansweredError, PayerDirectoryUnavailableError),
     permanent=(UndecodableEventError,),
@@ -183,7 +186,7 @@ def make_app(
     )
 
     async def drain(_: Litestar) -> None:
-        await use_cases.choose_payment.drain(settings.http_drain_timeout_seconds)
+        await use_cases.choose_payment.drain(BACKGROUND_DRAIN_SECONDS)
 
     health.add_check("dynamodb", lambda: _ask(connections.dynamodb, settings.dynamodb_table))
     return create_app(
