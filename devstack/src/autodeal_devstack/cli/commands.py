@@ -116,6 +116,44 @@ def purchases(gateway: str, provider: str, identity: str, *, count: int | None, 
     sys.exit(run_purchases(platform, Pace(per_second=rate, count=count)))
 
 
+@autodeal.command(short_help="Check that a deployed platform sells cars.")
+@click.option("--gateway", envvar="GATEWAY_URL", default="http://gateway", show_default=True, help="Its URL.")
+@click.option("--provider", envvar="SANDBOX_URL", help="The provider's sandbox, where the car is paid.")
+@click.option("--identity", envvar="COGNITO_ENDPOINT_URL", help="The emulator of Cognito, for an Admin.")
+@click.option("--admin", envvar="VERIFY_ADMIN_EMAIL", help="An Admin's e-mail, elsewhere.")
+@click.option("--admin-password", envvar="VERIFY_ADMIN_PASSWORD", help="Better in the environment.")
+@click.option("--vehicle", type=int, envvar="VERIFY_VEHICLE_ID", help="A car that is kept for this.")
+@click.option("--patience", default=120.0, show_default=True, help="Seconds that each wait may take.")
+def verify(
+    gateway: str,
+    provider: str | None,
+    identity: str | None,
+    admin: str | None,
+    admin_password: str | None,
+    *,
+    vehicle: int | None,
+    patience: float,
+) -> None:
+    """Buy one car through the gateway, from registration to the keys.
+
+    Where there is no sandbox to pay at, a car that is kept for this is reserved and given back.
+    """
+    from autodeal_devstack.cli.run_verify import check_target, run_verify
+    from autodeal_devstack.verification.verify_purchase import Target
+
+    target = Target(
+        gateway_url=gateway.rstrip("/"),
+        provider_url=provider,
+        identity_url=identity,
+        admin_email=admin,
+        admin_password=admin_password,
+        vehicle_id=vehicle,
+        patience_seconds=patience,
+    )
+    check_target(target)
+    sys.exit(run_verify(target))
+
+
 autodeal.add_command(engine)
 
 

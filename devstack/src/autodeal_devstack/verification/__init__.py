@@ -1,0 +1,1 @@
+"""One purchase, step by step, of a platform that was just deployed."""
