@@ -20,10 +20,9 @@ from autodeal_platform.settings import SettingField, describe_settings
 
 CHARTS = Path(__file__).parents[1] / "charts"
 SERVICES = ("vehicle", "payment", "gateway")
-SET_BY_CHART = frozenset({"HTTP_HOST", "HTTP_PORT", "KAFKA_TOPIC_PARTITIONS", "KAFKA_TOPIC_REPLICATION"})
+TOPIC_SETTINGS = ("KAFKA_TOPIC_PARTITIONS", "KAFKA_TOPIC_REPLICATION", "KAFKA_TOPIC_MIN_INSYNC_REPLICAS")
+SET_BY_CHART = frozenset({"HTTP_HOST", "HTTP_PORT", *TOPIC_SETTINGS})
 """Where a pod listens is the templates' to say; how topics are made has values of its own."""
-COMPUTED_WITH = ("HTTP_DRAIN_DELAY_SECONDS", "HTTP_DRAIN_TIMEOUT_SECONDS", "KAFKA_DRAIN_TIMEOUT_SECONDS")
-"""The grace period is made from these, so they cannot be left out."""
 WITHOUT_PASSWORD = {"DATABASE_URL": "^postgresql://[^:@/]+@[^@]+$"}
 """Secret settings that may stand among the plain ones when they hold no password."""
 TYPES = {"text": "string", "an integer": "integer", "a number": "number", "true or false": "boolean"}
@@ -79,7 +78,6 @@ def values_schema(service: str) -> Json:
         properties["settings"]["properties"][name] = shape | {
             "description": "The address, when it holds no password."
         }
-    properties["settings"]["required"] = list(COMPUTED_WITH)
     properties["secrets"]["properties"]["keys"]["propertyNames"] = {"enum": secret}
     _close(properties)
     definitions = _load("values.definitions.yaml")

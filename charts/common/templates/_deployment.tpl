@@ -1,7 +1,7 @@
 {{/* Takes a part with values (of the component), command, port (its name) and number. */}}
 {{- define "autodeal.deployment" -}}
-{{- $keys := keys .root.Values.secrets.keys | sortAlpha -}}
-{{- $part := merge (dict "keys" $keys "suffix" "secrets") . -}}
+{{- $files := append (keys .root.Values.secrets.keys | sortAlpha) .root.Values.identity.credentialsKey | compact -}}
+{{- $part := merge (dict "files" $files "suffix" "secrets") . -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:

@@ -41,8 +41,8 @@ spec:
 
 {{/* Takes a part with values (of the hook), command, weight and maybe an environment. */}}
 {{- define "autodeal.hookJob" -}}
-{{- $keys := .values.secretKeys | sortAlpha -}}
-{{- $part := merge (dict "keys" $keys "suffix" "migrate") . -}}
+{{- $files := append (.values.secretKeys | sortAlpha) .root.Values.identity.credentialsKey | compact -}}
+{{- $part := merge (dict "files" $files "suffix" "migrate") . -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
@@ -87,6 +87,8 @@ spec:
 {{- define "autodeal.topicsJob" -}}
 {{- if .Values.topics.enabled }}
 {{- $environment := dict "KAFKA_TOPIC_PARTITIONS" .Values.topics.partitions "KAFKA_TOPIC_REPLICATION" .Values.topics.replication }}
+{{- /* All copies but one must have a record: one broker may be away, and nothing is lost with it. */}}
+{{- $_ := sub .Values.topics.replication 1 | max 1 | set $environment "KAFKA_TOPIC_MIN_INSYNC_REPLICAS" }}
 {{ include "autodeal.hookJob" (dict "root" . "component" "topics" "values" .Values.topics "environment" $environment "command" "topics" "weight" 1) }}
 {{- end }}
 {{- end }}

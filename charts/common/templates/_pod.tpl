@@ -17,7 +17,7 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Takes a part, and keys: the pod's fields that stand beside its containers. */}}
+{{/* Takes a part and files, the keys of its Secret: the pod's fields that stand beside its containers. */}}
 {{- define "autodeal.podBasics" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -45,7 +45,7 @@ volumes:
   {{- end }}
 {{- end }}
 
-{{/* Takes root and keys: a container's fields that are the same in all. */}}
+{{/* Takes root and files: a container's fields that are the same in all. */}}
 {{- define "autodeal.containerBasics" -}}
 image: {{ include "autodeal.image" .root }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
@@ -54,7 +54,7 @@ securityContext:
 volumeMounts:
   - name: tmp
     mountPath: /tmp
-  {{- if or .keys .root.Values.identity.credentialsKey }}
+  {{- if .files }}
   - name: secrets
     mountPath: /etc/autodeal/secrets
     readOnly: true

@@ -41,10 +41,9 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* Takes root, suffix and keys: a volume with exactly these keys, readable by the process's group. */}}
+{{/* Takes root, suffix and files: a volume with exactly these keys, readable by the process's group. */}}
 {{- define "autodeal.secretVolume" -}}
-{{- $files := concat .keys (list .root.Values.identity.credentialsKey | compact) -}}
-{{- with $files }}
+{{- with .files }}
 - name: secrets
   secret:
     secretName: {{ include "autodeal.secretName" $ }}

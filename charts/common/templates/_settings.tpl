@@ -33,20 +33,20 @@ data:
   value: {{ . | quote }}
 {{- end }}
 
-{{/* Takes root and keys, the settings that are secret: where each one's file is. */}}
+{{/* Takes root and files: where each secret setting is, and the credentials that emulators take. */}}
 {{- define "autodeal.secretFiles" -}}
-{{- range .keys }}
-- name: {{ . }}_FILE
-  value: /etc/autodeal/secrets/{{ . }}
-{{- end }}
-{{- with .root.Values.identity.credentialsKey }}
-- name: AWS_SHARED_CREDENTIALS_FILE
+{{- $credentials := .root.Values.identity.credentialsKey }}
+{{- range .files }}
+- name: {{ eq . $credentials | ternary "AWS_SHARED_CREDENTIALS" . }}_FILE
   value: /etc/autodeal/secrets/{{ . }}
 {{- end }}
 {{- end }}
 
 {{/* The longest that a process may take to stop, by its own settings, and a margin for its end. */}}
 {{- define "autodeal.gracePeriodSeconds" -}}
-{{- $settings := .Values.settings -}}
-{{- addf $settings.HTTP_DRAIN_DELAY_SECONDS $settings.HTTP_DRAIN_TIMEOUT_SECONDS $settings.KAFKA_DRAIN_TIMEOUT_SECONDS 10 | ceil | int -}}
+{{- $seconds := 10.0 -}}
+{{- range $name := list "HTTP_DRAIN_DELAY_SECONDS" "HTTP_DRAIN_TIMEOUT_SECONDS" "KAFKA_DRAIN_TIMEOUT_SECONDS" -}}
+{{- $seconds = get $.Values.settings $name | required (printf "settings.%s must be given" $name) | addf $seconds -}}
+{{- end -}}
+{{- $seconds | ceil | int -}}
 {{- end }}

@@ -1,6 +1,6 @@
 {{/* `helm test`: the release's Service answers, and its process is ready. Retried while endpoints settle. */}}
 {{- define "autodeal.testPod" -}}
-{{- $part := dict "root" . "component" "test" "keys" list }}
+{{- $part := dict "root" . "component" "test" "files" list }}
 apiVersion: v1
 kind: Pod
 metadata:

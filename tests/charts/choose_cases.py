@@ -1,0 +1,68 @@
+"""The cases that the checks look at: the values files, and every switch thrown at least once each way."""
+
+from __future__ import annotations
+
+from tests.charts.render_charts import SERVICES, Case, Json
+
+ENVIRONMENTS = ("dev", "sandbox", "live")
+
+EVERYTHING: Json = {
+    "image": {
+        "tag": "1.2.3",
+        "digest": "sha256:" + "a" * 64,
+        "pullPolicy": "Always",
+        "pullSecrets": ["registry-login"],
+    },
+    "identity": {"irsaRoleArn": "arn:aws:iam::222222222222:role/autodeal"},
+    "trust": {"configMap": "certificates"},
+    "settings": {"KAFKA_MAX_BATCH_BYTES": 1048577, "COGNITO_LEEWAY_SECONDS": 0.5},
+    "topics": {"secretKeys": ["KAFKA_SASL_PASSWORD"], "partitions": 24},
+    "migrations": {"secretKeys": ["KAFKA_SASL_PASSWORD"]},
+    "secrets": {
+        "keys": {"KAFKA_SASL_PASSWORD": {"remoteKey": "autodeal/kafka"}},
+        "externalSecret": {"enabled": True},
+    },
+    "networkPolicy": {"ingress": {"another": {"namespaceSelector": {"matchLabels": {"a": "b"}}}}},
+}
+"""What the values files leave off."""
+
+NOTHING: Json = {
+    "networkPolicy": {"enabled": False},
+    "topics": {"enabled": False},
+    "migrations": {"enabled": False},
+}
+
+OWN_EVERYTHING: dict[str, Json] = {
+    "vehicle": {"worker": {"keda": {"mskIam": False}}},
+    "payment": {"worker": {"keda": {"maxReplicas": 24}}},
+    "gateway": {
+        "ingress": {
+            name: {
+                "wafAclArn": "arn:aws:wafv2:sa-east-1:222222222222:regional/webacl/a/b",
+                "inboundCidrs": ["192.0.2.0/24", "198.51.100.0/24"],
+            }
+            for name in ("rest", "webhook")
+        }
+    },
+}
+
+NGINX: Json = {
+    "ingress": {
+        "controller": "nginx",
+        "rest": {"enabled": True, "host": "api.localhost", "tlsSecret": "rest-tls"},
+        "webhook": {"enabled": True, "host": "hooks.localhost", "inboundCidrs": ["192.0.2.0/24"]},
+    }
+}
+
+
+def all_cases() -> list[Case]:
+    """Return every case."""
+    cases = [Case(chart, name, (f"values-{name}.yaml",)) for chart in SERVICES for name in ENVIRONMENTS]
+    cases += [Case(chart, "defaults") for chart in SERVICES]
+    cases += [Case(chart, "nothing", ("values-dev.yaml",), NOTHING) for chart in SERVICES]
+    cases += [
+        Case(chart, "everything", ("values-live.yaml",), EVERYTHING | OWN_EVERYTHING[chart])
+        for chart in SERVICES
+    ]
+    cases.append(Case("gateway", "nginx", ("values-dev.yaml",), NGINX))
+    return cases
