@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+from prometheus_client import REGISTRY
 
 from autodeal_platform.fresh_token import (
     MARGIN_SECONDS,
@@ -111,6 +112,21 @@ async def test_it_is_unavailable_as_if_the_server_were_away_when_none_is_left(
     assert issubclass(TokenUnavailableError, OSError)
     signer.fails = False
     assert await token() == "token-2"
+
+
+async def test_renewals_are_counted_by_how_they_end(signer: Signer, token: FreshToken) -> None:
+    def counted(outcome: str) -> float:
+        value = REGISTRY.get_sample_value("token_renewals_total", {"token": "test", "outcome": outcome})
+        assert value is not None, "it must be there before the first renewal"
+        return value
+
+    failed, renewed = counted("failed"), counted("renewed")
+    signer.fails = True
+    with pytest.raises(TokenUnavailableError):
+        await token()
+    signer.fails = False
+    await token()
+    assert (counted("failed"), counted("renewed")) == (failed + 1, renewed + 1)
 
 
 async def test_signing_goes_on_for_the_others_when_one_who_waits_gives_up(

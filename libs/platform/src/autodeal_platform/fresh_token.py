@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from prometheus_client import Counter
+
 from autodeal_platform.logs import get_logger
 
 RENEW_BEFORE_SECONDS = 300.0
@@ -16,6 +18,12 @@ MARGIN_SECONDS = 30.0
 ISSUE_TIMEOUT_SECONDS = 15.0
 RETRY_SECONDS = 5.0
 """The pause between attempts to renew ahead of time."""
+
+RENEWALS = Counter(
+    "token_renewals",
+    "Renewals of the tokens that stand in for passwords: renewed or failed.",
+    ["token", "outcome"],
+)
 
 _log = get_logger(__name__)
 
@@ -53,6 +61,8 @@ class FreshToken:
         self._token: IssuedToken | None = None
         self._renewing: asyncio.Task[str] | None = None
         self._renew_at = float("-inf")
+        self._count_renewed = RENEWALS.labels(name, "renewed").inc
+        self._count_failed = RENEWALS.labels(name, "failed").inc
 
     async def __call__(self) -> str:
         """Return a valid token. Raises TokenUnavailableError."""
@@ -77,9 +87,11 @@ class FreshToken:
                 token = await asyncio.to_thread(self._issue)
         except Exception as error:
             self._renew_at = self._clock() + RETRY_SECONDS
+            self._count_failed()
             _log.warning("token.not_renewed", token=self._name, error=type(error).__name__)
             raise TokenUnavailableError(f"no token for {self._name}: {type(error).__name__}") from error
         self._token = token
+        self._count_renewed()
         self._renew_at = token.expires_at - RENEW_BEFORE_SECONDS
         _log.info("token.renewed", token=self._name, seconds_left=round(token.expires_at - self._clock()))
         return token.text
