@@ -30,12 +30,15 @@ from bench import (
 from bench.measurement import Measurement
 from bench.messaging import (
     measure_consumer,
+    measure_deadlines,
     measure_dynamodb,
     measure_latency,
     measure_peer,
+    measure_purge,
     measure_redrive,
     measure_relay,
     measure_upkeep,
+    measure_vacuum,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +67,9 @@ MESSAGING: dict[str, Callable[[], Coroutine[Any, Any, list[Measurement]]]] = {
     "dynamodb": measure_dynamodb.measure,
     "peer": measure_peer.measure,
     "redrive": measure_redrive.measure,
+    "deadlines": measure_deadlines.measure,
+    "purge": measure_purge.measure,
+    "vacuum": measure_vacuum.measure,
 }
 BENCHES |= MESSAGING
 

@@ -27,7 +27,7 @@ from bench.messaging.measure_consumer import check_effects, make_effects
 from bench.messaging.message_room import EVENT_BYTES, BenchTopic, MessageRoom, key_names, message_room
 
 ROUNDS = 3
-DEAD_KEYS = 200
+DEAD_KEYS = 100
 EVENTS_PER_KEY = 20
 EVENTS = DEAD_KEYS * EVENTS_PER_KEY
 AT_A_TIME = ParkingLimits().concurrency

@@ -147,7 +147,7 @@ async def test_the_relays_read_walks_the_index_when_a_backlog_is_large(
     postgres_outbox: Any, topic: Any
 ) -> None:
     """Planned while the table was empty, the read must not sort or scan the backlog later."""
-    from autodeal_messaging.postgres.outbox_store import _READ
+    from autodeal_messaging.postgres.outbox_store import READ
 
     store = postgres_outbox.store("relay")
     await store.open()
@@ -161,7 +161,7 @@ async def test_the_relays_read_walks_the_index_when_a_backlog_is_large(
                     " SELECT n % 64, 't', n::text, '{}', '' FROM generate_series(1, 50000) AS n"
                 )
             )
-        plan = await store._connection.fetch("EXPLAIN " + _READ, list(range(64)), [1, 2], 63)
+        plan = await store._connection.fetch("EXPLAIN " + READ, list(range(64)), [1, 2], 63)
         written = "\n".join(line[0] for line in plan)
         assert "Index Scan using outbox_pkey" in written
         assert "Sort" not in written

@@ -30,7 +30,7 @@ MEMBER = 32_767
 # table was empty would sort the whole backlog on every read once there is one. Planned each time,
 # because only an array known to the planner is searched by its hash: a generic plan compared each row
 # with each of the thousands in flight, and took twice as long for a read.
-_PREPARE_SESSION = """
+PREPARE_SESSION = """
     SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;
     SET plan_cache_mode = force_custom_plan
@@ -44,7 +44,7 @@ _WHO_HOLDS_WHAT = """
 """
 _TAKE = "SELECT shard, pg_try_advisory_lock($1, shard) AS taken FROM unnest($2::int[]) AS shard"
 _GIVE_UP = "SELECT pg_advisory_unlock($1, shard) FROM unnest($2::int[]) AS shard"
-_READ = """
+READ = """
     SELECT found.* FROM unnest($1::smallint[]) AS held (shard)
     CROSS JOIN LATERAL (
         SELECT shard, id, topic, key, headers, value, created_at FROM outbox
@@ -99,7 +99,7 @@ class PostgresOutboxStore:
     async def open(self) -> None:
         """Connect and become a member."""
         self._connection = connection = await self._connect()
-        await connection.execute(_PREPARE_SESSION)
+        await connection.execute(PREPARE_SESSION)
         self._namespace = await connection.fetchval(_NAMESPACE)
         self._me = await connection.fetchval(_JOIN, self._namespace, MEMBER, column=1)
 
@@ -153,7 +153,7 @@ class PostgresOutboxStore:
             if not held:
                 return Batch([], more=False)
             share = -(-limit // len(held))
-            rows = await self._session().fetch(_READ, held, [row_id for _, row_id in exclude], share)
+            rows = await self._session().fetch(READ, held, [row_id for _, row_id in exclude], share)
         records = [
             OutboxRecord(
                 position=(shard, row_id),
