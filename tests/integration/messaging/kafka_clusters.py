@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -69,6 +71,39 @@ class AuthenticatingKafka(AdaptedKafka):
         )
 
 
+class TokenTakingKafka(AuthenticatingKafka):
+    """The same with tokens: OAUTHBEARER, whose tokens carry a name and a life and are not signed."""
+
+    def adapted(self, properties: dict[str, str]) -> dict[str, str]:
+        login = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
+        validator = (
+            "org.apache.kafka.common.security.oauthbearer.internals.unsecured."
+            "OAuthBearerUnsecuredValidatorCallbackHandler"
+        )
+        clients = "listener.name.clients.oauthbearer.sasl"
+        return super().adapted(properties) | {
+            "sasl.enabled.mechanisms": "OAUTHBEARER",
+            f"{clients}.jaas.config": f'{login} required unsecuredLoginStringClaim_sub="{USER}";',
+            f"{clients}.server.callback.handler.class": validator,
+        }
+
+    def settings(self) -> KafkaSettings:
+        return replace(
+            super().settings(),
+            kafka_sasl_mechanism="OAUTHBEARER",
+            kafka_sasl_username=None,
+            kafka_sasl_password=None,
+        )
+
+
+def unsecured_token(life_seconds: float) -> str:
+    """Return a token as the broker's validator reads it: two parts of JSON and no signature."""
+    now = time.time()
+    parts = ({"alg": "none"}, {"sub": USER, "iat": now, "exp": now + life_seconds})
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
+    return ".".join([*encoded, ""])
+
+
 class LeadingKafka(AdaptedKafka):
     """The controller and a broker; internal topics have a copy on each broker."""
 
@@ -111,9 +146,11 @@ async def a_room(name: str) -> AsyncIterator[EngineRoom]:
 
 
 @asynccontextmanager
-async def authenticating_kafka() -> AsyncIterator[AuthenticatingKafka]:
+async def authenticating_kafka(
+    kind: type[AuthenticatingKafka] = AuthenticatingKafka,
+) -> AsyncIterator[AuthenticatingKafka]:
     async with a_room("authenticating") as room:
-        broker = AuthenticatingKafka(room)
+        broker = kind(room)
         try:
             await broker.start()
             yield broker

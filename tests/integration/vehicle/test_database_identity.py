@@ -135,7 +135,7 @@ async def test_no_request_fails_for_long_when_the_password_is_rotated_under_them
 async def test_worker_is_back_when_the_password_was_rotated(room: Room, service_settings: Settings) -> None:
     stop = asyncio.Event()
     async with make_worker(service_settings, Health()).open() as loops:
-        running = [asyncio.create_task(loop(stop)) for loop in loops]  # type: ignore[arg-type]  # they are coroutines
+        running = [asyncio.ensure_future(loop(stop)) for loop in loops]
         for password in ("first", "second"):
             await room.rotate(password)
             async with asyncio.timeout(60):
