@@ -66,6 +66,7 @@ check: $(STAMP) lock-fresh ## lint, types, import rules, generated files
 	@$(BIN)/python -m autodeal_contracts --check libs/contracts
 	@$(BIN)/python tools/write_openapi.py --check
 	@$(BIN)/python tools/write_docs.py --check
+	@$(BIN)/python tools/write_kubernetes.py --check
 	@$(BIN)/python -m tools.write_monitoring --check
 
 .PHONY: lock-fresh
@@ -85,7 +86,7 @@ fmt: $(STAMP) ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 
 .PHONY: test
-test: unit monitoring charts integration e2e e2e-real chaos-short ## all tests (the last parts need a JDK and Maven)
+test: unit monitoring charts deployment integration e2e e2e-real chaos-short ## all tests (the last parts need a JDK and Maven)
 
 .PHONY: unit
 unit: $(STAMP) ## the tests without a socket, in seconds
@@ -121,6 +122,10 @@ charts: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## the charts: every values file
 .PHONY: charts-mutations
 charts-mutations: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## delete each line of the charts' templates; some check must notice
 	@$(BIN)/python -m tests.charts.mutations
+
+.PHONY: deployment
+deployment: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## cluster, roles, topics and skaffold.yaml against the code and the charts
+	@$(BIN)/pytest -n auto tests/deployment
 
 .PHONY: integration
 integration: $(STAMP) ## contracts and adapters against the engines
@@ -181,8 +186,12 @@ docs: $(STAMP) ## write the generated parts of the README and the documents
 signals: $(STAMP) ## write the rules that the charts share, and the dashboards
 	@$(BIN)/python -m tools.write_monitoring
 
+.PHONY: kubernetes
+kubernetes: $(STAMP) ## write the parts of k8s/ that follow from the code
+	@$(BIN)/python tools/write_kubernetes.py
+
 .PHONY: generate
-generate: schemas openapi docs signals ## write everything that is generated and checked in
+generate: schemas openapi docs signals kubernetes ## write everything that is generated and checked in
 
 .PHONY: clean
 clean: ## remove what was installed and built
