@@ -1,0 +1,220 @@
+"""The cluster and the namespace: by their schemas, and with what the charts count on."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from tests.deployment.chart_facts import rendered
+from tests.deployment.places import ENVIRONMENTS, ROOT, SERVICES, Document, facts, kustomized, only, read
+
+SCHEMA = Path(__file__).parent / "schemas" / "eksctl-v1alpha5.json"
+ADDONS = {
+    "eks-pod-identity-agent",
+    "vpc-cni",
+    "coredns",
+    "kube-proxy",
+    "metrics-server",
+    "aws-ebs-csi-driver",
+}
+SUPPORTED = ("1.33", "1.34", "1.35")
+
+
+def configuration(folder: str, environment: str) -> Document:
+    return copy.deepcopy(only(kustomized(f"{folder}/{environment}"), "ClusterConfig"))
+
+
+def check(document: Document) -> None:
+    jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("folder", ["cluster", "identity"])
+def test_configuration_fits_eksctls_schema_when_rendered(folder: str, environment: str) -> None:
+    document = configuration(folder, environment)
+    check(document)
+    assert document["metadata"]["name"] == facts(environment)["CLUSTER"]
+    assert document["metadata"]["region"] == facts(environment)["REGION"]
+    for placeholder in (
+        "ACCOUNT_ID",
+        "REGION",
+        "ZONE_",
+        "CLUSTER",
+        "ENVIRONMENT",
+        "USER_POOL_ID",
+        "DATABASE_USER",
+    ):
+        assert placeholder not in json.dumps(document)
+
+
+@pytest.mark.parametrize("folder", ["cluster", "identity"])
+def test_typo_is_refused_when_a_field_is_unknown(folder: str) -> None:
+    document = configuration(folder, "live")
+    document["iam"]["podIdentityAssociations"][0]["serviceAcountName"] = "vehicle"
+    with pytest.raises(jsonschema.ValidationError, match="serviceAcountName"):
+        check(document)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_cluster_has_what_the_charts_count_on_when_rendered(environment: str) -> None:
+    cluster = configuration("cluster", environment)
+    assert cluster["metadata"]["version"] in SUPPORTED
+    assert len(set(cluster["availabilityZones"])) == 3
+    addons = {addon["name"]: addon.get("configurationValues", "{}") for addon in cluster["addons"]}
+    assert set(addons) == ADDONS
+    assert json.loads(addons["vpc-cni"]) == {"enableNetworkPolicy": "true"}
+    (nodes,) = cluster["managedNodeGroups"]
+    assert nodes["instanceType"].startswith("m7g.")
+    assert nodes["amiFamily"] == "AmazonLinux2023"
+    assert nodes["availabilityZones"] == cluster["availabilityZones"]
+    assert nodes["privateNetworking"]
+    assert nodes["disablePodIMDS"]
+    assert nodes["volumeEncrypted"]
+    assert nodes["minSize"] <= nodes["desiredCapacity"] <= nodes["maxSize"]
+    assert cluster["accessConfig"]["authenticationMode"] == "API"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_network_of_the_cluster_is_the_one_the_policies_name_when_compared(environment: str) -> None:
+    cidr = configuration("cluster", environment)["vpc"]["cidr"]
+    blocks = {
+        peer["ipBlock"]["cidr"]
+        for service in SERVICES
+        for document in rendered(service, environment)
+        if document["kind"] == "NetworkPolicy"
+        for rule in document["spec"].get("egress", [])
+        for peer in rule["to"]
+        if "ipBlock" in peer
+    }
+    assert blocks == {cidr, "0.0.0.0/0", "169.254.170.23/32"}
+
+
+def sizes_aside(document: Document) -> Document:
+    (nodes,) = document["managedNodeGroups"]
+    for size in ("instanceType", "maxSize"):
+        del nodes[size]
+    return document
+
+
+def test_sandbox_and_live_differ_in_names_and_sizes_alone_when_rendered() -> None:
+    texts = {}
+    for environment in ENVIRONMENTS:
+        known = facts(environment)
+        documents = [
+            sizes_aside(configuration("cluster", environment)),
+            *(without_sizes(each) for each in kustomized(f"aws/{environment}")),
+        ]
+        text = json.dumps(documents)
+        for fact in ("CLUSTER", "ACCOUNT_ID"):
+            text = text.replace(known[fact], fact)
+        texts[environment] = text
+    assert texts["sandbox"] == texts["live"]
+
+
+SIZES = {
+    "dbInstanceClass",
+    "allocatedStorage",
+    "maxAllocatedStorage",
+    "backupRetentionPeriod",
+    "instanceType",
+    "volumeSize",
+}
+
+
+def without_sizes(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: without_sizes(inner) for key, inner in node.items() if key not in SIZES}
+    return [without_sizes(inner) for inner in node] if isinstance(node, list) else node
+
+
+def test_namespace_holds_pods_to_the_strictest_standard_when_applied() -> None:
+    documents = kustomized("base")
+    namespace = only(documents, "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    policy = only(documents, "NetworkPolicy")
+    assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for document in documents[1:]:
+        assert (
+            document["metadata"].get("namespace", "autodeal") == namespace["metadata"]["name"] == "autodeal"
+        )
+
+
+def cpu(quantity: Any) -> float:
+    text = str(quantity)
+    return float(text[:-1]) / 1000 if text.endswith("m") else float(text)
+
+
+def mebibytes(quantity: str) -> float:
+    units = {"Mi": 1, "Gi": 1024}
+    return float(quantity[:-2]) * units[quantity[-2:]]
+
+
+@pytest.mark.parametrize("environment", [*ENVIRONMENTS, "dev"])
+def test_quota_has_room_for_the_charts_at_their_largest_when_rolled_out(environment: str) -> None:
+    quota = only(kustomized("base"), "ResourceQuota")["spec"]["hard"]
+    pods, cores, memory, limit = 0.0, 0.0, 0.0, 0.0
+    for service in SERVICES:
+        documents = rendered(service, environment)
+        largest = {
+            each["spec"]["scaleTargetRef"]["name"]: each["spec"].get("maxReplicas")
+            or each["spec"]["maxReplicaCount"]
+            for each in documents
+            if each["kind"] in {"HorizontalPodAutoscaler", "ScaledObject"}
+        }
+        for each in documents:
+            if each["kind"] != "Deployment":
+                continue
+            count = 1.25 * (largest.get(each["metadata"]["name"]) or each["spec"]["replicas"]) + 1
+            pods += count
+            for container in each["spec"]["template"]["spec"]["containers"]:
+                cores += count * cpu(container["resources"]["requests"]["cpu"])
+                memory += count * mebibytes(container["resources"]["requests"]["memory"])
+                limit += count * mebibytes(container["resources"]["limits"]["memory"])
+    assert pods <= int(quota["pods"])
+    assert cores <= cpu(quota["requests.cpu"])
+    assert memory <= mebibytes(quota["requests.memory"])
+    assert limit <= mebibytes(quota["limits.memory"])
+
+
+def test_verification_is_let_in_and_out_when_the_namespace_denies_by_default() -> None:
+    job = read("k8s/verify/job.yaml")["spec"]["template"]
+    labels = job["metadata"]["labels"]
+    policies = [each for each in rendered("gateway", "live") if each["kind"] == "NetworkPolicy"]
+    covering = [each for each in policies if matches(each["spec"]["podSelector"], labels)]
+    assert [each["metadata"]["name"] for each in covering] == ["gateway-test"]
+    (entry,) = [each for each in policies if each["metadata"]["name"] == "gateway-http"]
+    peers = entry["spec"]["ingress"][0]["from"]
+    assert any(matches(peer["podSelector"], labels) for peer in peers if "podSelector" in peer)
+    own = only(kustomized("verify"), "NetworkPolicy")["spec"]
+    assert matches(own["podSelector"], labels)
+    engines = kustomized("dev")
+    admitted = only(engines, "NetworkPolicy", "engines")["spec"]["ingress"][0]["from"][0]["podSelector"]
+    assert matches(admitted, labels)
+    pod = job["spec"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert not any(
+        matches(each["spec"]["selector"], labels)
+        for each in rendered("gateway", "live")
+        if each["kind"] in {"PodDisruptionBudget", "Deployment"}
+    )
+
+
+def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    named = selector.get("matchExpressions", [])
+    assert all(each["operator"] == "In" for each in named)
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        labels.get(each["key"]) in each["values"] for each in named
+    )
+
+
+def test_every_folder_is_built_by_kustomize_when_listed() -> None:
+    for path in (ROOT / "k8s").rglob("kustomization.yaml"):
+        kind = yaml.safe_load(path.read_text(encoding="utf-8"))["kind"]
+        if kind == "Kustomization":
+            assert kustomized(str(path.parent.relative_to(ROOT / "k8s")))
