@@ -56,6 +56,8 @@ async def main(purchases: int, per_second: float) -> int:
             await asyncio.sleep(SETTLE_SECONDS)
             seconds = time.perf_counter() - began
             _say("purchases", f"{report.sold} of {report.begun} sold in {seconds:.0f} s")
+            for problem in report.problems:
+                _say("  failed", problem)
             _tell_dynamodb(meter, idle, seconds, purchases)
             commits = await connection.fetchval(_COMMITS) - commits_before
             _say("postgres commits", f"{(commits - idle['commits'] * seconds) / purchases:.1f}")
@@ -100,6 +102,9 @@ def _tell_dynamodb(meter: RequestUnitMeter, idle: dict[str, float], seconds: flo
             f"  {name}",
             f"{calls / purchases:.2f} calls, {meter.units[name] / purchases:.2f} units, idle included",
         )
+
+    for act, count in sorted(meter.writes.items()):
+        _say(f"  transacted: {act}", f"{count / purchases:.2f}")
 
 
 async def _tables(connection: asyncpg.Connection) -> dict[str, asyncpg.Record]:
@@ -151,7 +156,9 @@ async def _tell_items(url: str, table: str, purchases: int) -> None:
     async with aws_client("dynamodb", url, timeout_seconds=30) as client:
         async for page in client.get_paginator("scan").paginate(TableName=table):
             for item in page["Items"]:
-                kind = f"{item['pk']['S'].partition('#')[0]}/{item['sk']['S'].partition('#')[0]}"
+                kind = item["pk"]["S"].partition("#")[0]
+                if kind == "ORDER":
+                    kind += "/" + item["sk"]["S"].partition("#")[0]
                 counts[kind] += 1
                 weights[kind] += sum(len(name) + _weigh(value) for name, value in item.items())
     for kind, count in sorted(counts.items()):

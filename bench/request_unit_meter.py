@@ -26,12 +26,15 @@ class RequestUnitMeter:
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
+        self.writes: Counter[str] = Counter()
+        """Items written in transactions, by what is done and to which kind of partition."""
         self.units: defaultdict[str, float] = defaultdict(float)
 
     def reset(self) -> None:
         """Begin anew."""
         self.calls.clear()
         self.units.clear()
+        self.writes.clear()
 
     @property
     def read_units(self) -> float:
@@ -47,6 +50,10 @@ class RequestUnitMeter:
         """Add up what an answer says; a read that finds nothing is free only here."""
         self.calls[operation] += 1
         before = self.units[operation]
+        for one in asked.get("TransactItems", ()):
+            for act, content in one.items():
+                partition = (content.get("Key") or content.get("Item", {})).get("pk", {}).get("S", "")
+                self.writes[f"{act} {partition.partition('#')[0]}"] += 1
         consumed = msgspec.json.decode(answer).get("ConsumedCapacity") or []
         for found in consumed if isinstance(consumed, list) else [consumed]:
             self.units[operation] += found.get("CapacityUnits", 0)
