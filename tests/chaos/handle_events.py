@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tests.chaos.chaos_stage import (
@@ -25,6 +26,8 @@ from autodeal_messaging.postgres.write import claim_all_in_inbox
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
+
+log = structlog.get_logger(__name__)
 
 FAILING_SHARE = 0.1
 """Attempts that fail after their effect was written and before it is committed."""
@@ -90,6 +93,7 @@ class DynamoDbHandler:
             reasons: Any = error.response.get("CancellationReasons", [{}])
             if reasons[0].get("Code") != "ConditionalCheckFailed":
                 raise
+        log.info("event.handled", key=envelope.key, sequence=envelope.sequence, id=envelope.id)
         if random.random() < FAILING_SHARE:
             raise PassingError
 

@@ -60,9 +60,17 @@ def judge(outcome: Outcome) -> Verdict:
         known = set(committed)
         firsts = [event for event in dict.fromkeys(effects) if event in known]
         if firsts != committed[: len(firsts)]:
-            wrongs.append(f"{key}: effects came out of order, or past a gap")
+            wrongs.append(f"{key}: effects came out of order, or past a gap: {_deviation(committed, firsts)}")
     events = sum(len(found) for found in outcome.committed.values())
     return Verdict(events=events, missing=missing, wrongs=wrongs)
+
+
+def _deviation(committed: Sequence[str], effects: Sequence[str]) -> str:
+    """Say where effects first leave the order, in the sequence numbers of the events."""
+    sequences = {event: number for number, event in enumerate(committed, 1)}
+    came = [sequences[event] for event in effects]
+    first = next(place for place, number in enumerate(came) if number != place + 1)
+    return f"… {', '.join(map(str, came[max(0, first - 2) : first + SHOWN]))} … of {len(committed)}"
 
 
 async def read_outcome(engine: AsyncEngine, client: DynamoDBClient) -> Outcome:

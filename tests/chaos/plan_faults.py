@@ -18,6 +18,7 @@ class Act(Enum):
     """What is done to a process."""
 
     KILL = "SIGKILL"
+    """DynamoDB Local is asked to end instead; see `crash_engines`."""
     FREEZE = "SIGSTOP … SIGCONT"
 
 

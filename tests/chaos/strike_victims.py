@@ -83,10 +83,9 @@ class Victims:
             await asyncio.sleep(fault.away_seconds)
 
     async def _crash_engine(self, fault: Fault) -> None:
-        engine = self._engines.engines[fault.victim]
-        await crash(engine)
+        await crash(self._engines, fault.victim)
         await asyncio.sleep(fault.away_seconds)
-        await bring_back(engine)
+        await bring_back(self._engines.engines[fault.victim])
 
     def _pid(self, victim: str) -> int:
         if victim in ENGINES:

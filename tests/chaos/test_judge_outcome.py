@@ -19,6 +19,7 @@ def test_verdict_is_clean_when_all_took_effect_once_and_in_order() -> None:
     [
         (["a1", "a2", "a3", "a3"], "twice"),
         (["a2", "a1", "a3"], "out of order"),
+        (["a2", "a1", "a3"], "… 2, 1, 3 … of 3"),
         (["a1", "a3"], "past a gap"),
         (["a1", "a2", "a3", "rolled-back"], "rolled back"),
         (["a1", "rolled-back", "a2", "a3"], "rolled back"),
