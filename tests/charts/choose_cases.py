@@ -55,6 +55,28 @@ NGINX: Json = {
 }
 
 
+DRAIN_SETTINGS = ("HTTP_DRAIN_DELAY_SECONDS", "HTTP_DRAIN_TIMEOUT_SECONDS", "KAFKA_DRAIN_TIMEOUT_SECONDS")
+TOO_MANY_CONSUMERS: Json = {"worker": {"keda": {"enabled": True, "maxReplicas": 13}}}
+
+REFUSED: tuple[tuple[Case, str], ...] = (
+    *(
+        (
+            Case(chart, "refused", ("values-live.yaml",), TOO_MANY_CONSUMERS),
+            "maxReplicas is 13, more than the topics' 12 partitions",
+        )
+        for chart in ("vehicle", "payment")
+    ),
+    *(
+        (
+            Case("vehicle", "refused", ("values-dev.yaml",), {"settings": {name: None}}),
+            f"{name} must be given",
+        )
+        for name in DRAIN_SETTINGS
+    ),
+)
+"""What the templates must refuse, because the schema cannot, and what they say."""
+
+
 def all_cases() -> list[Case]:
     """Return every case."""
     cases = [Case(chart, name, (f"values-{name}.yaml",)) for chart in SERVICES for name in ENVIRONMENTS]

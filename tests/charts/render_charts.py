@@ -51,12 +51,17 @@ class Case:
     @property
     def values(self) -> Json:
         """The values as templates see them."""
-        writer = chart_writer()
-        merged: Json = writer.default_values(self.chart)
-        for name in self.files:
-            merged = writer.merge(merged, yaml.safe_load((CHARTS / self.chart / name).read_text("utf-8")))
-        merged = writer.merge(merged, self.overlay)
-        return deepcopy(merged)
+        merged: Json = deepcopy(chart_writer().merge(_values_of(self.chart, self.files), self.overlay))
+        return merged
+
+
+@cache
+def _values_of(chart: str, files: tuple[str, ...]) -> Json:
+    """Return a chart's values with files laid over them."""
+    merged: Json = chart_writer().default_values(chart)
+    for name in files:
+        merged = chart_writer().merge(merged, yaml.safe_load((CHARTS / chart / name).read_text("utf-8")))
+    return merged
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.charts.checks.all_checks import complaints
-from tests.charts.choose_cases import ENVIRONMENTS, NGINX
+from tests.charts.choose_cases import ENVIRONMENTS, NGINX, REFUSED
 from tests.charts.conftest import HELMS
 from tests.charts.render_charts import CHARTS, SERVICES, Case, Json, RenderError, chart_writer, render
 
@@ -60,21 +60,12 @@ def test_a_wrong_value_is_refused_by_name_when_rendered(
     assert "schema" in str(refused.value)
 
 
-@pytest.mark.parametrize("chart", ["vehicle", "payment"])
-def test_more_consumers_than_partitions_are_refused_when_keda_would_start_them(
-    charts: Path, chart: str
+@pytest.mark.parametrize(("case", "said"), REFUSED, ids=str)
+def test_values_that_cannot_work_together_are_refused_when_rendered(
+    charts: Path, case: Case, said: str
 ) -> None:
-    overlay = {"worker": {"keda": {"enabled": True, "maxReplicas": 13}}}
-    with pytest.raises(RenderError, match="maxReplicas is 13, more than the topics' 12 partitions"):
-        render(Case(chart, "wrong", ("values-live.yaml",), overlay), charts / chart)
-
-
-@pytest.mark.parametrize(
-    "name", ["HTTP_DRAIN_DELAY_SECONDS", "HTTP_DRAIN_TIMEOUT_SECONDS", "KAFKA_DRAIN_TIMEOUT_SECONDS"]
-)
-def test_a_setting_that_the_grace_period_needs_cannot_be_taken_away(charts: Path, name: str) -> None:
-    with pytest.raises(RenderError, match=f"settings.{name} must be given"):
-        render(Case("vehicle", "wrong", ("values-dev.yaml",), {"settings": {name: None}}), charts / "vehicle")
+    with pytest.raises(RenderError, match=said):
+        render(case, charts / case.chart)
 
 
 def test_a_password_is_refused_when_it_stands_in_the_address(charts: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tests.charts.checks.find_pods import FoundPod, find_pods
 from tests.charts.render_charts import Json, Release
 
-from autodeal_platform.run_http import KEEP_ALIVE_SECONDS
+from autodeal_platform.run_http import CLOSE_TIMEOUT_SECONDS, KEEP_ALIVE_SECONDS
 
 USER = 10001
 COMMANDS = {"http": ["serve"], "worker": ["work"], "migrate": ["migrate"], "topics": ["topics"]}
@@ -149,11 +149,11 @@ def check_stopping(release: Release) -> Iterator[str]:
     """The kubelet waits for longer than the process may take by its settings, and not without end."""
     settings = release.values["settings"]
     delay, drain = settings["HTTP_DRAIN_DELAY_SECONDS"], settings["HTTP_DRAIN_TIMEOUT_SECONDS"]
-    needed = delay + drain + settings["KAFKA_DRAIN_TIMEOUT_SECONDS"]
+    needed = delay + drain + max(settings["KAFKA_DRAIN_TIMEOUT_SECONDS"], CLOSE_TIMEOUT_SECONDS + 2)
     for deployment in release.of("Deployment"):
         name, spec = deployment["metadata"]["name"], deployment["spec"]["template"]["spec"]
         grace = spec.get("terminationGracePeriodSeconds", 30)
-        if not needed + 5 <= grace <= math.ceil(needed) + 15:
+        if not needed < grace <= math.ceil(needed) + 15:
             yield f"{name}: is killed after {grace} s; it may take {needed} s to stop"
         if delay < 3 and spec["containers"][0]["args"] == ["serve"]:
             yield f"{name}: stops accepting before load balancers can know"
