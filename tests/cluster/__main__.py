@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from functools import partial
+from pathlib import Path
 
 from tests.cluster.disturbances import Disturbances
 from tests.cluster.place import Place, run
-from tests.cluster.platform_install import SERVICES, Images, PlatformInstall
+from tests.cluster.platform_install import SERVICES, Images, PlatformInstall, copy_charts
 from tests.cluster.purchase_load import PurchaseLoad, purchases_policy
 from tests.cluster.verdicts import Verdicts, require
 
@@ -22,8 +24,16 @@ def main() -> int:
     place = Place(
         namespace=arguments.namespace, kubectl_program=arguments.kubectl, helm_program=arguments.helm
     )
+    with tempfile.TemporaryDirectory(prefix="autodeal-charts-") as folder:
+        verdicts = run_checks(arguments, place, copy_charts(Path(folder), place))
+    sys.stdout.write(f"{len(verdicts.failed)} checks failed\n" if verdicts.failed else "every check passed\n")
+    return 1 if verdicts.failed else 0
+
+
+def run_checks(arguments: argparse.Namespace, place: Place, charts: Path) -> Verdicts:
+    """Run every check in its order, and delete the namespace unless it is to be kept."""
     images = Images(registry=arguments.registry, tag=arguments.tag)
-    platform = PlatformInstall(place=place, images=images)
+    platform = PlatformInstall(place=place, images=images, charts=charts)
     load = PurchaseLoad(place=place, images=images, per_second=arguments.rate)
     verdicts = Verdicts()
     try:
@@ -36,8 +46,7 @@ def main() -> int:
     finally:
         if not arguments.keep:
             run(arguments.kubectl, "delete", "namespace", arguments.namespace, "--ignore-not-found")
-    sys.stdout.write(f"{len(verdicts.failed)} checks failed\n" if verdicts.failed else "every check passed\n")
-    return 1 if verdicts.failed else 0
+    return verdicts
 
 
 def set_up(verdicts: Verdicts, platform: PlatformInstall) -> bool:
@@ -99,7 +108,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--namespace", default="autodeal-cluster-test", help="made by the test and deleted")
     parser.add_argument("--registry", default="", help="what stands before autodeal/vehicle, if anything")
     parser.add_argument("--tag", default="dev", help="the images' tag")
-    parser.add_argument("--rate", type=float, default=2.0, help="purchases begun a second")
+    parser.add_argument("--rate", type=float, default=1.0, help="purchases begun a second")
     parser.add_argument("--kubectl", default="kubectl")
     parser.add_argument("--helm", default="helm")
     parser.add_argument("--keep", action="store_true", help="leave the namespace as it is at the end")

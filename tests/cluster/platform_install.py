@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +31,23 @@ class Images:
         return "/".join(part for part in (self.registry, "autodeal", member) if part)
 
 
+def copy_charts(folder: Path, place: Place) -> Path:
+    """Copy the charts below `folder`, put the library into each as it is now, and return where they are."""
+    charts = folder / "charts"
+    shutil.copytree(ROOT / "charts", charts)
+    for service in SERVICES:
+        place.helm("dependency", "build", str(charts / service))
+    return charts
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlatformInstall:
     """Acts on one namespace."""
 
     place: Place
     images: Images
+    charts: Path
+    """Copies of the charts, each with its library in it."""
     replicas: int = 2
     """So many of each kind of pod, so that one may go."""
 
@@ -96,7 +108,7 @@ class PlatformInstall:
         return f"{len(pods)} pods"
 
     def _chart(self, service: str) -> tuple[str, ...]:
-        chart = ROOT / "charts" / service
+        chart = self.charts / service
         workers = () if service == "gateway" else (f"--set=worker.replicas={self.replicas}",)
         return (
             str(chart),

@@ -13,7 +13,7 @@ from tests.cluster.verdicts import require, wait_until
 
 from autodeal_devstack.purchases.tally import Report
 
-STARTED_SECONDS = 90.0
+STARTED_SECONDS = 180.0
 MORE_SALES = 6
 """So many purchases are begun and sold after the disturbance, so that its after-effects are seen."""
 END_SECONDS = 240.0

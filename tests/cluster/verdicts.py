@@ -25,7 +25,10 @@ class Verdicts:
             word, told = "PASS", act()
         except Exception as error:  # noqa: BLE001  whatever went wrong is the check's result
             self.failed.append(title)
-            word, told = "FAIL", f"{type(error).__name__}: {error}"
+            word, told = (
+                "FAIL",
+                "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])]),
+            )
         seconds = time.monotonic() - began
         sys.stdout.write(f"{word}  {title}  ({seconds:.0f} s)  {told}\n")
         sys.stdout.flush()
