@@ -86,7 +86,7 @@ fmt: $(STAMP) ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 
 .PHONY: test
-test: unit monitoring charts deployment integration e2e e2e-real chaos-short ## all tests (the last parts need a JDK and Maven)
+test: unit monitoring charts deployment integration e2e e2e-real chaos-short outages-short ## all tests (the last parts need a JDK and Maven)
 
 .PHONY: unit
 unit: $(STAMP) ## the tests without a socket, in seconds
@@ -152,10 +152,27 @@ chaos-short: $(STAMP)
 	  ENGINES=real $(BIN)/pytest tests/chaos; \
 	else echo "chaos-short: skipped, no JDK and Maven on this machine"; fi
 
+.PHONY: chaos-mutations
+chaos-mutations: $(STAMP) ## make the product lose, double and reorder events on purpose; each must be caught (SECONDS=40 SEED=…)
+	@$(BIN)/python -m tests.chaos.run_mutations --seconds $(or $(SECONDS),40) $(if $(SEED),--seed $(SEED))
+
+.PHONY: outages
+outages: SECONDS ?= 60
+outages: $(STAMP) ## take Kafka, PostgreSQL and DynamoDB away under load (SECONDS=60; a JDK and Maven)
+	@OUTAGE_SECONDS=$(SECONDS) ENGINES=real $(BIN)/pytest tests/outages
+
+.PHONY: outages-short
+outages-short: $(STAMP)
+	@if [ -n "$${CI:-}" ] || { command -v java && command -v mvn; } >/dev/null; then \
+	  ENGINES=real $(BIN)/pytest tests/outages; \
+	else echo "outages-short: skipped, no JDK and Maven on this machine"; fi
+
 .PHONY: simulate
-simulate: $(STAMP) ## play whole purchases under every fault (SCHEDULES=20000 SEED=…)
-	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),20000) $(if $(SEED),--seed $(SEED))
-	@$(BIN)/python -m tests.simulation --whole --schedules $$(( $(or $(SCHEDULES),20000) / 20 )) $(if $(SEED),--seed $(SEED))
+simulate: SCHEDULES ?= 20000
+simulate: $(STAMP) ## play messaging and purchases under every fault (SCHEDULES=20000 SEED=…)
+	@$(BIN)/python -m tests.simulation --messages --schedules $(SCHEDULES) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.simulation --schedules $(SCHEDULES) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.simulation --whole --schedules $$(( $(SCHEDULES) / 10 )) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: $(STAMP) bench-peer ## measure, as ratios against a limit taken in the same run (a JDK and Maven)

@@ -1,8 +1,9 @@
-"""Play schedules until they are done or one fails: `python -m tests.simulation --schedules 10000`.
+"""Play schedules and judge each: `python -m tests.simulation --schedules 10000 [--whole | --messages]`.
 
-`--whole` plays with the real relay, consumer, parking and deadline worker; without it their promises are
-kept by simple ones, and several times as many schedules fit into a minute. `--replay SEED` plays one again
-and prints what happened; `--mutation NAME` makes a mistake on purpose.
+Without a word more it plays purchases through both services' handlers, with simple workers that keep
+messaging's promises. `--whole` puts the real relay, consumer, parking and deadline worker between them;
+`--messages` plays those alone. `--replay SEED` plays one again and prints what happened; `--mutation NAME`
+makes a mistake on purpose.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from dataclasses import dataclass, field
 from itertools import repeat
 
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.play import Verdict, play
-from tests.simulation.whole_mutations import WHOLE_MUTATIONS
+from tests.simulation.play import Scope, Verdict, play
+from tests.simulation.whole_mutations import MESSAGES_MUTATIONS, WHOLE_MUTATIONS
 
+MISTAKES = {Scope.SAGA: MUTATIONS, Scope.WHOLE: WHOLE_MUTATIONS, Scope.MESSAGES: MESSAGES_MUTATIONS}
 CHUNK = 100
 SHOWN = 5
 COLLECT_AFTER = 100_000
@@ -63,18 +65,19 @@ class Tally:
 class Way:
     """How schedules are played."""
 
-    whole: bool
+    scope: Scope
     mutation: str | None
 
     def making_the_mistake(self) -> AbstractContextManager[object]:
         """Make the mistake for the length of a block, if there is one."""
         if self.mutation is None:
             return contextlib.nullcontext()
-        return (WHOLE_MUTATIONS if self.whole else MUTATIONS)[self.mutation]()
+        return MISTAKES[self.scope][self.mutation]()
 
     def arguments(self) -> str:
         """Return what makes another run play the same way."""
-        return (" --whole" if self.whole else "") + (f" --mutation {self.mutation}" if self.mutation else "")
+        scope = "" if self.scope is Scope.SAGA else f" --{self.scope}"
+        return scope + (f" --mutation {self.mutation}" if self.mutation else "")
 
 
 def main() -> int:
@@ -83,11 +86,14 @@ def main() -> int:
     parser.add_argument("--schedules", type=int, default=2_000, help="how many to play")
     parser.add_argument("--seed", type=int, default=None, help="the first seed; drawn when not given")
     parser.add_argument("--replay", type=int, default=None, help="play this seed only, and tell what happens")
-    parser.add_argument("--whole", action="store_true", help="play with the real relay and consumer")
-    parser.add_argument("--mutation", choices=sorted(MUTATIONS.keys() | WHOLE_MUTATIONS.keys()), default=None)
+    scopes = parser.add_mutually_exclusive_group()
+    for scope, what in ((Scope.WHOLE, "purchases over real messaging"), (Scope.MESSAGES, "messaging alone")):
+        scopes.add_argument(f"--{scope}", dest="scope", action="store_const", const=scope, help=what)
+    names = sorted({name for mistakes in MISTAKES.values() for name in mistakes})
+    parser.add_argument("--mutation", choices=names, default=None)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     wanted = parser.parse_args()
-    way = Way(wanted.whole, wanted.mutation)
+    way = Way(wanted.scope or Scope.SAGA, wanted.mutation)
     if wanted.replay is not None:
         return _replay(wanted.replay, way)
     first = int(time.time()) * 1_000 if wanted.seed is None else wanted.seed
@@ -96,7 +102,7 @@ def main() -> int:
 
 def _replay(seed: int, way: Way) -> int:
     with way.making_the_mistake():
-        verdict = play(seed, traced=True, whole=way.whole)
+        verdict = play(seed, way.scope, traced=True)
     _say("\n".join(verdict.trace))
     _say(f"seed {seed}: {'; '.join(verdict.violations) or 'every invariant held'}")
     return 1 if verdict.violations else 0
@@ -120,13 +126,13 @@ def _play_many(first: int, schedules: int, way: Way, processes: int) -> int:
 
 def _report(tally: Tally, first: int, way: Way, seconds: float) -> int:
     _say(
-        f"{tally.schedules:,} {'whole' if way.whole else 'plain'} schedules from seed {first}"
+        f"{tally.schedules:,} schedules of scope '{way.scope}' from seed {first}"
         f" in {seconds:,.1f} s: {tally.schedules / seconds:,.0f} a second,"
         f" {tally.schedules / tally.processor_seconds:,.0f} in a second of one processor;"
         f" {tally.steps / tally.schedules:,.0f} steps each"
     )
     _say(f"faults: {_listed(tally.struck)}")
-    _say(f"orders: {_listed(tally.endings)}")
+    _say(f"ends: {_listed(tally.endings)}")
     for verdict in tally.failures[:SHOWN]:
         _say(f"seed {verdict.seed}: {'; '.join(verdict.violations)}")
         _say(f"  again: python -m tests.simulation --replay {verdict.seed}{way.arguments()}")
@@ -151,7 +157,7 @@ def _play_chunk(start: int, end: int, way: Way) -> Tally:
     begun = time.process_time()
     with way.making_the_mistake():
         for seed in range(start, end):
-            tally.count(play(seed, whole=way.whole))
+            tally.count(play(seed, way.scope))
     tally.processor_seconds = time.process_time() - begun
     return tally
 

@@ -85,7 +85,9 @@ class SimulatedParkingStore(MemoryParkingStore):
     """The fake; each act is a transaction whose answer may be lost."""
 
     def __init__(self, chance: Chance, group: str) -> None:
-        super().__init__(MemoryInbox(), group)
+        self.inbox = MemoryInbox()
+        """The handler's own, if it has no other."""
+        super().__init__(self.inbox, group)
         self._chance = chance
 
     async def parked_among(self, keys: Collection[TopicKey]) -> frozenset[TopicKey]:

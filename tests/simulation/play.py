@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from tests.simulation.judge import judge
+from tests.simulation.messages_world import MessagesWorld
 from tests.simulation.simulated_loop import NoEndError, make_loop
 from tests.simulation.stage import replaced, unheard
 from tests.simulation.whole_world import WholeWorld
 from tests.simulation.world import World
 
 STEP_LIMIT = 60_000
-"""An ordinary schedule takes about a thousand."""
-WHOLE_STEP_LIMIT = 100_000
+"""An ordinary schedule takes a few hundred, a whole one a thousand."""
+
+
+class Scope(StrEnum):
+    """What of the product a schedule plays."""
+
+    MESSAGES = "messages"
+    """The real relay, consumer, parking and replays, with handlers that only note what they get."""
+    SAGA = "saga"
+    """Purchases: both services' handlers, with simple workers that keep messaging's promises."""
+    WHOLE = "whole"
+    """Purchases with the real workers between the services."""
+
+
+WORLDS: dict[Scope, Callable[..., World | MessagesWorld]] = {
+    Scope.MESSAGES: MessagesWorld,
+    Scope.SAGA: World,
+    Scope.WHOLE: WholeWorld,
+}
 
 
 @dataclass
@@ -27,36 +46,32 @@ class Verdict:
     struck: Counter[str]
     """How often each fault came."""
     endings: Counter[str]
-    """How many orders ended in each state."""
+    """How many orders ended in each state, or how many events took effect."""
     trace: list[str] = field(default_factory=list)
 
 
-def play(seed: int, *, traced: bool = False, whole: bool = False) -> Verdict:
-    """Play one schedule to its end and judge what it leaves behind.
-
-    `whole` plays it with the real relay, consumer and deadline worker, which takes longer.
-    """
-    loop = make_loop(step_limit=WHOLE_STEP_LIMIT if whole else STEP_LIMIT)
+def play(seed: int, scope: Scope = Scope.SAGA, *, traced: bool = False) -> Verdict:
+    """Play one schedule to its end and judge what it leaves behind."""
+    loop = make_loop(step_limit=STEP_LIMIT)
     with replaced(unheard(seed)), loop, ExitStack() as stack:
-        world = WholeWorld(loop, seed, traced=traced) if whole else World(loop, seed, traced=traced)
-        if isinstance(world, WholeWorld):
-            stack.enter_context(replaced(world.replacements()))
+        world = WORLDS[scope](loop, seed, traced=traced)
+        stack.enter_context(replaced(world.replacements()))
         world.begin()
         found: list[str] = []
         try:
             loop.run()
         except NoEndError as error:
             found.append(f"4 everything came to an end: {error}")
-        found += judge(world)
+        found += world.judge()
         verdict = Verdict(
             seed=seed,
             violations=found,
             steps=loop.steps,
             struck=world.chance.struck,
-            endings=Counter(order.status.value for order in world.vehicle_store.state.orders.values()),
+            endings=world.endings(),
             trace=list(world.chance.trace or []),
         )
-        if whole:
+        if scope is not Scope.SAGA:
             world.chance.faults.stop()
             loop.unwind()
         return verdict

@@ -12,6 +12,7 @@ from aiokafka.structs import ConsumerRecord
 from tests.simulation.message_stores import SimulatedOutboxStore
 from tests.simulation.mutations import Mutation, drop_the_inbox_check, publish_before_the_commit
 
+from autodeal_messaging.memory.inbox import MemoryInbox
 from autodeal_messaging.outbox.port import Batch
 from autodeal_messaging.parking.park_records import RecordParking
 from autodeal_messaging.parking.port import ParkedRecord
@@ -93,6 +94,24 @@ def send_on_after_a_failure() -> AbstractContextManager[object]:
     return patch.object(SendLane, "_send_one_batch", send_anyway)
 
 
+def forget_what_was_handled() -> AbstractContextManager[object]:
+    """The handler takes a repeated event for a new one."""
+    return patch.object(MemoryInbox, "claim", lambda *_: True)
+
+
+MESSAGES_MUTATIONS: dict[str, Mutation] = {
+    mutation.__name__: mutation
+    for mutation in (
+        commit_the_offset_first,
+        forget_what_was_handled,
+        read_past_a_high_water_mark,
+        park_without_siblings,
+        settle_before_the_effect,
+        handle_a_key_side_by_side,
+        send_on_after_a_failure,
+        publish_before_the_commit,
+    )
+}
 WHOLE_MUTATIONS: dict[str, Mutation] = {
     mutation.__name__: mutation
     for mutation in (

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.chance import Chance
+from tests.simulation.judge import judge
 from tests.simulation.people import Buyer, face_bank, face_payment
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.sale_store import SimulatedSaleStore
 from tests.simulation.services import PaymentService, VehicleService
 from tests.simulation.simulated_loop import PROCESS, Process, SimulatedLoop
+from tests.simulation.stage import Replacement
 from tests.simulation.vehicle_store import SimulatedOutbox, SimulatedVehicleStore
 from tests.simulation.wake_up import WakeUp
 from tests.simulation.workers import PlainConsumer, PlainDeadlineWorker, PlainRelay
@@ -109,6 +112,18 @@ class World:
         self.chance.faults.stop()
         await asyncio.gather(*living)
         self.at_peace.set()
+
+    def replacements(self) -> list[Replacement]:
+        """Return what else has to be replaced while it plays."""
+        return []
+
+    def judge(self) -> list[str]:
+        """Return every violation of every invariant, one sentence each."""
+        return judge(self)
+
+    def endings(self) -> Counter[str]:
+        """Count the orders by the state they ended in."""
+        return Counter(order.status.value for order in self.vehicle_store.state.orders.values())
 
     def waiting(self) -> int:
         """Count rows in outboxes and deadlines."""

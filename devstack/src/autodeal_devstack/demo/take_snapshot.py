@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -57,18 +58,7 @@ async def take_snapshot(stack: Stack) -> Snapshot:
             "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM deadline WHERE due_at < now())"
         )
     return Snapshot(
-        orders=tuple(
-            OrderSeen(
-                order_id=row["id"],
-                vehicle_id=row["vehicle_id"],
-                status=row["status"],
-                amount_cents=row["price_cents"],
-                payment_id=row["paid_by"],
-                events=row["event_sequence"],
-                charged_back=row["charged_back"],
-            )
-            for row in orders
-        ),
+        orders=tuple(_order(row) for row in orders),
         vehicles={row["id"]: row["status"] for row in vehicles},
         payments=tuple(_payment(item) for item in items if item["sk"].startswith("PAY#")),
         payment_events={
@@ -94,6 +84,18 @@ async def take_snapshot(stack: Stack) -> Snapshot:
         ),
         ledger=tuple(_ledger_entry(item) for item in items if "LEDGER#" in item["pk"] + item["sk"]),
         waiting=waiting + sum(1 for item in items if _is_waiting(item)),
+    )
+
+
+def _order(row: Mapping[str, Any]) -> OrderSeen:
+    return OrderSeen(
+        order_id=row["id"],
+        vehicle_id=row["vehicle_id"],
+        status=row["status"],
+        amount_cents=row["price_cents"],
+        payment_id=row["paid_by"],
+        events=row["event_sequence"],
+        charged_back=row["charged_back"],
     )
 
 
