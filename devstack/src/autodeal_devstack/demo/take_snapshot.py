@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,8 @@ from autodeal_devstack.engines.probes import aws_client
 from autodeal_devstack.sandbox.client import SandboxControl
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from autodeal_devstack.stack import Stack
 
 PATIENCE_SECONDS = 90.0
@@ -87,7 +88,7 @@ async def take_snapshot(stack: Stack) -> Snapshot:
     )
 
 
-def _order(row: Mapping[str, Any]) -> OrderSeen:
+def _order(row: asyncpg.Record) -> OrderSeen:
     return OrderSeen(
         order_id=row["id"],
         vehicle_id=row["vehicle_id"],
