@@ -86,7 +86,7 @@ fmt: $(STAMP) ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 
 .PHONY: test
-test: unit monitoring charts deployment integration e2e e2e-real chaos-short outages-short ## all tests (the last parts need a JDK and Maven)
+test: unit image-checks monitoring charts deployment integration e2e e2e-real chaos-short outages-short ## all tests (the last parts need a JDK and Maven)
 
 .PHONY: unit
 unit: $(STAMP) ## the tests without a socket, in seconds
@@ -114,6 +114,24 @@ promtool: $(PROMTOOL_BUILT) ## build Prometheus's promtool, which plays the aler
 
 $(PROMTOOL_BUILT): tools/promtool/go.mod tools/promtool/go.sum
 	@cd tools/promtool && go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/prometheus/prometheus/cmd/promtool
+
+.PHONY: images
+images: TAG ?= dev
+images: ## build the four images as autodeal/<name>:$(TAG) (TAG=dev IMAGE_BUILD='docker build')
+	@for name in vehicle payment gateway devstack; do \
+	  $(or $(IMAGE_BUILD),docker build) --target $$name --tag autodeal/$$name:$(TAG) \
+	    --build-arg REVISION=$$(git rev-parse HEAD) . || exit 1; \
+	done
+
+.PHONY: image-checks
+image-checks: $(STAMP) ## the Dockerfile, the images' locks, and a wheel of each package for arm64 and amd64
+	@$(BIN)/pytest tests/images
+
+.PHONY: cluster-test
+cluster-test: TAG ?= dev
+cluster-test: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## install, buy, upgrade, evict, remove, on KUBECONFIG's cluster (REGISTRY= TAG=dev)
+	@$(BIN)/python -m tests.cluster --registry '$(REGISTRY)' --tag $(TAG) \
+	  --kubectl $(CURDIR)/$(KUBERNETES_TOOLS)/bin/kubectl --helm $(CURDIR)/$(KUBERNETES_TOOLS)/bin/helm
 
 .PHONY: charts
 charts: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## the charts: every values file, by helm 3 and 4, against the code and the schemas
