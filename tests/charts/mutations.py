@@ -25,6 +25,7 @@ from tests.charts.render_charts import CHARTS, SERVICES, Case, RenderError, rend
 FIRST = ("everything", "nginx", "dev", "nothing", "live")
 """The cases in the order in which they are likely to notice."""
 RULES = "groups:\n  - name: one\n    rules:\n      - {alert: One, expr: up == 0}\n"
+DASHBOARD = '{"title": "one"}'
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,11 @@ def make_workspace(folder: Path) -> Path:
     for service in SERVICES:
         (charts / service / "charts").mkdir()
         (charts / service / "charts" / "common").symlink_to(charts / "common")
-        for name, text in (("rules/one.yaml", RULES), ("dashboards/one.json", '{"title": "one"}')):
-            file = charts / service / name
-            file.parent.mkdir()
-            file.write_text(text, encoding="utf-8")
+        for number in (1, 2):
+            for name, text in ((f"rules/{number}.yaml", RULES), (f"dashboards/{number}.json", DASHBOARD)):
+                file = charts / service / name
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(text, encoding="utf-8")
     return charts
 
 
