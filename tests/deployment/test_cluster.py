@@ -205,6 +205,22 @@ def test_verification_is_let_in_and_out_when_the_namespace_denies_by_default() -
     )
 
 
+def test_secret_store_is_the_one_the_charts_ask_when_read() -> None:
+    store = read("k8s/identity/secret-store.yaml")
+    schema = json.loads((SCHEMA.parent / "clustersecretstore.json").read_text(encoding="utf-8"))
+    jsonschema.validate(store["spec"], schema)
+    for environment in ENVIRONMENTS:
+        assert store["spec"]["provider"]["aws"]["region"] == facts(environment)["REGION"]
+        asked = [
+            document["spec"]["secretStoreRef"]
+            for service in SERVICES
+            for document in rendered(service, environment)
+            if document["kind"] == "ExternalSecret"
+        ]
+        assert asked
+        assert all(each == {"kind": store["kind"], "name": store["metadata"]["name"]} for each in asked)
+
+
 def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
     named = selector.get("matchExpressions", [])
     assert all(each["operator"] == "In" for each in named)
