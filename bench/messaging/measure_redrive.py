@@ -69,8 +69,8 @@ async def redrive(room: MessageRoom) -> float:
         worker = ReplayWorker(store, Effects(engine).handle, KINDS)
         stop = asyncio.Event()
         began = time.perf_counter()
-        keys = await operator.plan(ParkedFilter())
-        async for _ in operator.redrive(keys, records_per_second=None, reason="measured"):
+        plan = await operator.plan(ParkedFilter())
+        async for _ in operator.redrive(plan, records_per_second=None, reason="measured"):
             pass
         replaying = asyncio.create_task(worker.run(stop))
         while await _parked_count(engine):  # noqa: ASYNC110  # the worker offers no event for this

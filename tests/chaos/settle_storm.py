@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PAUSE_SECONDS = 0.5
 READ_TIMEOUT_MS = 2_000
+ALL_KEYS = 100_000
+"""More than any storm leaves dead."""
 
 
 @dataclass
@@ -101,11 +103,15 @@ class Storm:
         redriven = 0
         for store in self._parked:
             operator = ParkingOperator(store, "chaos")
-            keys = await operator.plan(ParkedFilter(state=ParkedState.DEAD))
-            self._dead[store.group] |= {str(key.first.event_id) for key in keys}
-            async for progress in operator.redrive(keys, records_per_second=None, reason="it is mended"):
-                if progress.revived_keys == len(keys):
-                    redriven += progress.revived_records
+            wanted = ParkedFilter(state=ParkedState.DEAD)
+            self._dead[store.group] |= {
+                str(key.first.event_id) for key in await store.keys(wanted, limit=ALL_KEYS)
+            }
+            plan = await operator.plan(wanted)
+            revived_records = 0
+            async for progress in operator.redrive(plan, records_per_second=None, reason="it is mended"):
+                revived_records = progress.revived_records
+            redriven += revived_records
         return redriven
 
     async def _left_over(self) -> list[str]:

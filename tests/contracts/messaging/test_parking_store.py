@@ -456,6 +456,22 @@ async def test_keys_are_listed_with_their_first_records_when_a_redrive_is_planne
     assert await planned(ParkedFilter(key="b")) == [("b", 3, 1)]
 
 
+async def test_every_key_is_listed_once_when_read_page_by_page_while_they_are_revived(
+    parking: ParkingUnderTest,
+) -> None:
+    names = [f"key-{number}" for number in range(7)]
+    for offset, name in enumerate(names):
+        await parking.store.park(record(name, offset, next_attempt_at=None))
+        await parking.store.park(record(name, offset + 100))
+    wanted, after, seen = ParkedFilter(state=ParkedState.DEAD), None, []
+    while page := await parking.store.keys(wanted, after=after, limit=3):
+        for key in page:
+            assert await parking.store.revive(entry("redrive", key.first, at=SOON))
+            seen.append((key.key, key.records))
+        after = page[-1].topic, page[-1].key
+    assert sorted(seen) == [(name, 2) for name in names]
+
+
 async def test_a_dead_record_is_due_at_once_when_it_is_revived(parking: ParkingUnderTest) -> None:
     await parking.store.park(record(offset=1, next_attempt_at=None))
     await parking.store.park(record(offset=2))

@@ -238,7 +238,7 @@ async def test_the_relay_waits_and_the_next_redrive_goes_on_when_one_died_half_w
     await guard.before_read()
     assert await guard.sendable(half) == []
     assert len(await read()) == len(half)
-    [left] = await ParkingOperator(store, "ana").plan(ParkedFilter())
+    [left] = (await ParkingOperator(store, "ana").plan(ParkedFilter())).first_keys
     assert left.first.event_id == "bad-1"
     await redrive(store)
     assert ids(await read(), "bad") == [f"bad-{number}" for number in range(1, 26)]

@@ -108,7 +108,7 @@ async def test_all_come_through_in_order_when_a_failing_record_is_mended_and_red
         assert (dead.event_id, dead.last_error) == ("bad-2", "RuntimeError: told to fail")
         effects.failing.clear()
         keys = await operator.plan(ParkedFilter())
-        assert [key.records for key in keys] == [4]
+        assert [key.records for key in keys.first_keys] == [4]
         async for _ in operator.redrive(keys, records_per_second=None, reason="mended"):
             pass
         await until(effects.have({"bad": [1, 2, 3, 4, 5]}))
@@ -145,11 +145,10 @@ async def test_records_keep_their_order_when_they_come_while_their_key_is_replay
                 effects.failing = set()
 
         async def comes_through() -> bool:
-            for key in await store.keys(ParkedFilter(state=ParkedState.DEAD)):
-                async for _ in ParkingOperator(store, "ana").redrive(
-                    [key], records_per_second=None, reason=""
-                ):
-                    pass
+            operator = ParkingOperator(store, "ana")
+            plan = await operator.plan(ParkedFilter(state=ParkedState.DEAD))
+            async for _ in operator.redrive(plan, records_per_second=None, reason=""):
+                pass
             return effects.by_key["key"] == expected
 
         await until(comes_through)

@@ -169,19 +169,47 @@ async def test_all_records_of_a_key_count_when_a_rate_is_kept(shell: Shell) -> N
             await shell.park(key, ord(key) * 10 + number)
     slept: list[float] = []
     operator = ParkingOperator(shell.store, "ana", sleep=slept.append)
-    keys = await operator.plan(ParkedFilter())
-    async for _ in operator.redrive(keys, records_per_second=10, reason=""):
+    plan = await operator.plan(ParkedFilter())
+    async for _ in operator.redrive(plan, records_per_second=10, reason=""):
         pass
     assert slept == [0.5, 0.1], "nobody waits after the last one"
 
 
 async def test_keys_that_went_by_themselves_are_told_when_redriven(shell: Shell) -> None:
     await shell.park("a", 1)
+    await shell.park("b", 2)
     operator = ParkingOperator(shell.store, "ana")
-    keys = await operator.plan(ParkedFilter())
-    shell.store.records.clear()
-    [progress] = [one async for one in operator.redrive(keys, records_per_second=None, reason="")]
-    assert (progress.revived_keys, progress.gone) == (0, ["a"])
+    plan = await operator.plan(ParkedFilter())
+    told = []
+    async for progress in operator.redrive(plan, records_per_second=None, reason=""):
+        told.append(progress)
+        shell.store.records.clear()
+    assert len(told) == 2
+    assert (progress.revived_keys, progress.gone_keys, progress.gone) == (1, 1, ["b"])
+
+
+async def test_keys_are_read_page_by_page_when_there_are_many(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A redrive of millions holds one page of them in memory."""
+    monkeypatch.setattr("autodeal_messaging.parking.operate.PAGE", 7)
+    monkeypatch.setattr("autodeal_messaging.parking.operate.PLAN_KEYS", 3)
+    for number in range(30):
+        await shell.park(f"key-{number}", number, dead=True)
+    asked: list[int] = []
+    read = shell.store.keys
+
+    async def keys(wanted: ParkedFilter, *, after: Any, limit: int) -> Any:
+        page = await read(wanted, after=after, limit=limit)
+        asked.append(len(page))
+        return page
+
+    monkeypatch.setattr(shell.store, "keys", keys)
+    planned = await shell.run("redrive", "--all", "--state", "dead", "--dry-run")
+    assert planned.endswith("… and 27 more keys.\nWould redrive 30 keys with 30 records.\n")
+    assert asked == [7, 7, 7, 7, 2]
+    assert json.loads(await shell.run("redrive", "--all", "--state", "dead", "--json"))["keys"] == 30
+    assert {one.state for one in shell.store.records.values()} == {ParkedState.PARKED}
 
 
 async def test_a_record_is_gone_and_audited_when_discarded(shell: Shell) -> None:

@@ -12,7 +12,14 @@ from autodeal_messaging.dynamodb import parking_items as items
 from autodeal_messaging.dynamodb.parking_items import KeyItem
 from autodeal_messaging.dynamodb.parking_keys import ParkedKeys, with_first
 from autodeal_messaging.dynamodb.parking_values import delete_pieces
-from autodeal_messaging.parking.port import AuditEntry, ParkedFilter, ParkedKey, ParkedRecord, ParkedState
+from autodeal_messaging.parking.port import (
+    AuditEntry,
+    ParkedFilter,
+    ParkedKey,
+    ParkedRecord,
+    ParkedState,
+    TopicKey,
+)
 
 _with = msgspec.structs.replace
 
@@ -54,11 +61,15 @@ class DynamoParkingOperations:
         named = items.parse_record_id(record_id)
         return await self._keys.record(*named) if named is not None else None
 
-    async def keys(self, wanted: ParkedFilter) -> Sequence[ParkedKey]:
-        """Return the keys with their first records."""
+    async def keys(self, wanted: ParkedFilter, *, after: TopicKey | None, limit: int) -> Sequence[ParkedKey]:
+        """Return a page of the keys with their first records."""
         found: list[ParkedKey] = []
-        async for key in self._keys.each():
+        async for key in self._keys.each(since=after):
+            if len(found) == limit:
+                break
             if not _is_of(key, wanted) or wanted.state not in {None, key.first_state}:
+                continue
+            if after == (key.topic, key.key):
                 continue
             first = await self._keys.record(key.topic, key.key, key.first)
             if first is not None:

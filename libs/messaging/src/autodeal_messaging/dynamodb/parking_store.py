@@ -243,9 +243,11 @@ class DynamoParkingStore:
         """Return one record."""
         return await self._operations.get(record_id)
 
-    async def keys(self, wanted: ParkedFilter) -> Sequence[ParkedKey]:
-        """Return the keys with their first records."""
-        return await self._operations.keys(wanted)
+    async def keys(
+        self, wanted: ParkedFilter, *, after: TopicKey | None = None, limit: int = 500
+    ) -> Sequence[ParkedKey]:
+        """Return a page of the keys with their first records."""
+        return await self._operations.keys(wanted, after=after, limit=limit)
 
     async def revive(self, entry: AuditEntry) -> bool:
         """Make the first record of a key due at once."""

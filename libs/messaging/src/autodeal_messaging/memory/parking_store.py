@@ -122,8 +122,10 @@ class MemoryParkingStore:
         """Return one record."""
         return self.records.get(record_id)
 
-    async def keys(self, wanted: ParkedFilter) -> Sequence[ParkedKey]:
-        """Return the keys with their first records."""
+    async def keys(
+        self, wanted: ParkedFilter, *, after: TopicKey | None = None, limit: int = 500
+    ) -> Sequence[ParkedKey]:
+        """Return a page of the keys with their first records."""
         firsts: dict[TopicKey, ParkedRecord] = {}
         counted: dict[TopicKey, int] = {}
         for record in self.records.values():
@@ -132,9 +134,9 @@ class MemoryParkingStore:
             counted[place] = counted.get(place, 0) + 1
         return [
             ParkedKey(topic=place[0], key=place[1], first=first, records=counted[place])
-            for place, first in firsts.items()
-            if _matches(first, wanted)
-        ]
+            for place, first in sorted(firsts.items())
+            if _matches(first, wanted) and (after is None or place > after)
+        ][:limit]
 
     async def revive(self, entry: AuditEntry) -> bool:
         """Make the first record of a key due at once."""

@@ -13,7 +13,7 @@ from autodeal_messaging.parking.operate import ParkingOperator, UnknownRecordErr
 from autodeal_messaging.parking.port import ParkedFilter, ParkedState, ParkingStore
 from autodeal_messaging.parking.print_parked import (
     print_audit,
-    print_keys,
+    print_plan,
     print_progress,
     print_record,
     print_records,
@@ -94,12 +94,12 @@ async def _redrive(arguments: argparse.Namespace, operator: ParkingOperator, out
     if arguments.id is not None:
         record = await operator.show(arguments.id)
         wanted = ParkedFilter(topic=record.topic, key=record.key)
-    keys = await operator.plan(wanted)
+    plan = await operator.plan(wanted)
     if arguments.dry_run:
-        print_keys(keys, out, as_json=arguments.json)
+        print_plan(plan, out, as_json=arguments.json)
         return 0
     last = None
-    async for progress in operator.redrive(keys, records_per_second=arguments.rate, reason=arguments.reason):
+    async for progress in operator.redrive(plan, records_per_second=arguments.rate, reason=arguments.reason):
         print_progress(progress, err)
         last = progress
     print_result(last, out, as_json=arguments.json)

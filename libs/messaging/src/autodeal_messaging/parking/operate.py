@@ -13,9 +13,12 @@ from autodeal_messaging.parking.port import (
     ParkedKey,
     ParkedRecord,
     ParkingStore,
+    TopicKey,
 )
 
 PAGE = 500
+PLAN_KEYS = 100
+"""So many keys are named; more are only counted."""
 
 
 class UnknownRecordError(Exception):
@@ -25,6 +28,17 @@ class UnknownRecordError(Exception):
 
     def __init__(self, record_id: str) -> None:
         super().__init__(f"no parked record is called {record_id}")
+
+
+@dataclass(frozen=True)
+class RedrivePlan:
+    """What a redrive would revive, counted."""
+
+    wanted: ParkedFilter
+    keys: int
+    records: int
+    first_keys: Sequence[ParkedKey]
+    """The first of them, for people."""
 
 
 @dataclass
@@ -37,8 +51,10 @@ class Redrive:
     """Their records, all of which come through once the first ones do."""
     revived_keys: int = 0
     revived_records: int = 0
-    gone: list[str] = field(default_factory=list)
+    gone_keys: int = 0
     """Keys whose records had gone before it was their turn."""
+    gone: list[str] = field(default_factory=list)
+    """The first of those."""
 
 
 class ParkingOperator:
@@ -75,25 +91,44 @@ class ParkingOperator:
             raise UnknownRecordError(record_id)
         return record
 
-    async def plan(self, wanted: ParkedFilter) -> Sequence[ParkedKey]:
-        """Return the keys that a redrive would revive."""
-        return await self._store.keys(wanted)
+    async def plan(self, wanted: ParkedFilter) -> RedrivePlan:
+        """Count what a redrive would revive; page by page, so that it may be millions."""
+        keys = records = 0
+        first_keys: list[ParkedKey] = []
+        async for key in self._keys(wanted):
+            keys += 1
+            records += key.records
+            if len(first_keys) < PLAN_KEYS:
+                first_keys.append(key)
+        return RedrivePlan(wanted, keys, records, first_keys)
+
+    async def _keys(self, wanted: ParkedFilter) -> AsyncIterator[ParkedKey]:
+        after: TopicKey | None = None
+        while True:
+            page = await self._store.keys(wanted, after=after, limit=PAGE)
+            for key in page:
+                yield key
+            if len(page) < PAGE:
+                return
+            after = page[-1].topic, page[-1].key
 
     async def redrive(
-        self, keys: Sequence[ParkedKey], *, records_per_second: float | None, reason: str
+        self, plan: RedrivePlan, *, records_per_second: float | None, reason: str
     ) -> AsyncIterator[Redrive]:
         """Make the first record of each key due at once; those behind it follow by themselves, in order.
 
         The rate counts all records of the keys, since all of them will come. What was revived stays so
         when this is interrupted; another run goes on with the rest.
         """
-        progress = Redrive(keys=len(keys), records=sum(key.records for key in keys))
-        for key in keys:
+        progress = Redrive(keys=plan.keys, records=plan.records)
+        async for key in self._keys(plan.wanted):
             if await self._store.revive(self._entry("redrive", key.first, reason)):
                 progress.revived_keys += 1
                 progress.revived_records += key.records
             else:
-                progress.gone.append(key.key)
+                progress.gone_keys += 1
+                if len(progress.gone) < PLAN_KEYS:
+                    progress.gone.append(key.key)
             yield progress
             if records_per_second is not None and progress.revived_keys < progress.keys:
                 pause = self._sleep(key.records / records_per_second)

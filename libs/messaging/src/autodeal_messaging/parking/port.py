@@ -175,8 +175,13 @@ class ParkingStore(Protocol):
         """Return one record; None for an id that names none."""
         ...
 
-    async def keys(self, wanted: ParkedFilter) -> Sequence[ParkedKey]:
-        """Return the keys with parked records; a state asks about the first record of each."""
+    async def keys(
+        self, wanted: ParkedFilter, *, after: TopicKey | None = None, limit: int = 500
+    ) -> Sequence[ParkedKey]:
+        """Return a page of the keys with parked records, by topic and key; `after` is the last one seen.
+
+        A state asks about the first record of each.
+        """
         ...
 
     async def revive(self, entry: AuditEntry) -> bool:

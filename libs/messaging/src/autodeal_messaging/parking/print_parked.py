@@ -10,8 +10,8 @@ from typing import Any, TextIO
 import msgspec
 
 from autodeal_messaging.parking.headers import readable
-from autodeal_messaging.parking.operate import Redrive
-from autodeal_messaging.parking.port import AuditEntry, ParkedKey, ParkedRecord
+from autodeal_messaging.parking.operate import Redrive, RedrivePlan
+from autodeal_messaging.parking.port import AuditEntry, ParkedRecord
 
 COLUMN_LIMIT = 60
 BAR_WIDTH = 30
@@ -49,33 +49,36 @@ def print_record(record: ParkedRecord, out: TextIO, *, as_json: bool) -> None:
     out.writelines(_printable(line) + "\n" for line in lines)
 
 
-def print_keys(keys: Sequence[ParkedKey], out: TextIO, *, as_json: bool) -> None:
+def print_plan(plan: RedrivePlan, out: TextIO, *, as_json: bool) -> None:
     """Print what a redrive would revive."""
     if as_json:
         _print_json(
             {
                 "dry_run": True,
-                "keys": len(keys),
-                "records": sum(key.records for key in keys),
-                "first_records": [_summary(key.first) | {"records": key.records} for key in keys],
+                "keys": plan.keys,
+                "records": plan.records,
+                "first_records": [_summary(key.first) | {"records": key.records} for key in plan.first_keys],
             },
             out,
         )
         return
     rows = [
         (key.first.id, key.first.state.value, key.topic, key.key, str(key.records), key.first.last_error)
-        for key in keys
+        for key in plan.first_keys
     ]
     _print_table(("first id", "state", "topic", "key", "records", "last error"), rows, out)
-    out.write(f"Would redrive {len(keys)} keys with {sum(key.records for key in keys)} records.\n")
+    if plan.keys > len(plan.first_keys):
+        out.write(f"… and {plan.keys - len(plan.first_keys)} more keys.\n")
+    out.write(f"Would redrive {plan.keys} keys with {plan.records} records.\n")
 
 
 def print_progress(progress: Redrive, err: TextIO) -> None:
     """Draw a bar, for a person who waits at a terminal."""
     if not err.isatty():
         return
-    done = progress.revived_keys + len(progress.gone)
-    filled = BAR_WIDTH * done // max(1, progress.keys)
+    done = progress.revived_keys + progress.gone_keys
+    # Some may have been parked since they were counted.
+    filled = BAR_WIDTH * min(done, progress.keys) // max(1, progress.keys)
     bar = "#" * filled + "-" * (BAR_WIDTH - filled)
     err.write(f"\r[{bar}] {done}/{progress.keys} keys, {progress.revived_records} records")
     if done == progress.keys:
@@ -99,7 +102,7 @@ def print_result(progress: Redrive | None, out: TextIO, *, as_json: bool) -> Non
         return
     out.write(f"Redriven {progress.revived_keys} keys with {progress.revived_records} records.\n")
     if progress.gone:
-        out.write(f"{len(progress.gone)} keys had gone before it was their turn.\n")
+        out.write(f"{progress.gone_keys} keys had gone before it was their turn.\n")
 
 
 def print_audit(entries: Sequence[AuditEntry], out: TextIO, *, as_json: bool) -> None:

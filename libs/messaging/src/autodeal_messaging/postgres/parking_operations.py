@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from autodeal_messaging.parking.port import AuditEntry, ParkedFilter, ParkedKey, ParkedRecord, ParkedState
+from autodeal_messaging.parking.port import (
+    AuditEntry,
+    ParkedFilter,
+    ParkedKey,
+    ParkedRecord,
+    ParkedState,
+    TopicKey,
+)
 from autodeal_messaging.postgres.parking_rows import (
     AUDIT,
     PARKED,
@@ -48,11 +55,19 @@ class PostgresParkingOperations:
             row = (await connection.execute(statement)).first()
         return read_parked(row) if row is not None else None
 
-    async def keys(self, wanted: ParkedFilter) -> Sequence[ParkedKey]:
-        """Return the keys with their first records, in the order in which these were parked."""
+    async def keys(self, wanted: ParkedFilter, *, after: TopicKey | None, limit: int) -> Sequence[ParkedKey]:
+        """Return a page of the keys with their first records: a walk along the index by key."""
+        conditions = self._matching(ParkedFilter(topic=wanted.topic, key=wanted.key))
+        if after is not None:
+            conditions.append(tuple_(PARKED.c.topic, PARKED.c.key) > after)
         counted = (
-            select(func.min(PARKED.c.id).label("first_id"), func.count().label("records"))
-            .where(*self._matching(ParkedFilter(topic=wanted.topic, key=wanted.key)))
+            select(
+                PARKED.c.topic,
+                PARKED.c.key,
+                func.min(PARKED.c.id).label("first_id"),
+                func.count().label("records"),
+            )
+            .where(*conditions)
             .group_by(PARKED.c.topic, PARKED.c.key)
             .subquery()
         )
@@ -60,7 +75,7 @@ class PostgresParkingOperations:
         if wanted.state is not None:
             statement = statement.where(PARKED.c.state == wanted.state.value)
         async with self._engine.connect() as connection:
-            rows = await connection.execute(statement.order_by(PARKED.c.id))
+            rows = await connection.execute(statement.order_by(counted.c.topic, counted.c.key).limit(limit))
             return [
                 ParkedKey(topic=row.topic, key=row.key, first=read_parked(row), records=row.records)
                 for row in rows
