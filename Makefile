@@ -110,10 +110,10 @@ monitoring: $(STAMP) $(if $(CI),$(PROMTOOL_BUILT)) ## alerts and dashboards: hel
 	@$(BIN)/pytest tests/monitoring
 
 .PHONY: promtool
-promtool: $(PROMTOOL_BUILT) ## build Prometheus's promtool, which plays the alerts (Go; a few minutes)
+promtool: $(PROMTOOL_BUILT) ## Prometheus's promtool, which plays the alerts, into .tools (by apt-get, or Go)
 
-$(PROMTOOL_BUILT): tools/promtool/go.mod tools/promtool/go.sum
-	@cd tools/promtool && go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/prometheus/prometheus/cmd/promtool
+$(PROMTOOL_BUILT): tools/promtool/get tools/promtool/go.mod
+	@tools/promtool/get && touch $@
 
 .PHONY: images
 images: TAG ?= dev
