@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("work", help="relay events, consume and replay events, ask the provider again")
     commands.add_parser("migrate", help="make the table, then end")
     add_topics_command(commands)
-    add_dlq_command(commands)
+    add_dlq_command(commands, with_outbox=True)
     parsed = parser.parse_args(arguments)
     command = parsed.command
     configure_logging("payment", os.environ.get("LOG_LEVEL", "INFO"))
@@ -69,7 +69,7 @@ def operate(arguments: argparse.Namespace, settings: OperatorSettings) -> int:
     codes: list[int] = []
 
     async def run() -> None:
-        async with open_parking(settings) as parked:
+        async with open_parking(settings, of_outbox=arguments.outbox) as parked:
             codes.append(await run_dlq(arguments, parked))
 
     return run_process(run()) or codes[0]

@@ -23,11 +23,13 @@ from autodeal_messaging.deadlines import DeadlineWorker
 from autodeal_messaging.dynamodb.deadline_store import DynamoDeadlineStore
 from autodeal_messaging.dynamodb.outbox_store import DynamoOutboxStore
 from autodeal_messaging.dynamodb.parking_store import DynamoParkingStore
+from autodeal_messaging.dynamodb.unsendable_store import DynamoUnsendableStore
 from autodeal_messaging.failure_kind import FailureKinds
 from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.parking.park_records import RecordParking
 from autodeal_messaging.parking.port import ParkingStore
 from autodeal_messaging.parking.replay import ReplayWorker
+from autodeal_messaging.parking.unsendable import outbox_group
 from autodeal_messaging.relay import Relay
 from autodeal_payment.adapters.cognito_payer_directory import CognitoPayerDirectory
 from autodeal_payment.adapters.dynamodb_items import sale_key
@@ -215,6 +217,7 @@ def make_loops(settings: Settings, connections: Connections, health: Health) -> 
         settings,
         nudge,
         SERVICE,
+        unsendable=_make_unsendable(settings, connections.dynamodb),
     )
     handler = event_handler(HandleSaleEvent(engine.changer, engine.advance), handle_notification)
     parked = make_parking(settings, connections.dynamodb)
@@ -247,11 +250,17 @@ def make_parking(settings: OperatorSettings, client: DynamoDBClient) -> ParkingS
     )
 
 
+def _make_unsendable(settings: OperatorSettings, client: DynamoDBClient) -> DynamoUnsendableStore:
+    return DynamoUnsendableStore(
+        client, settings.dynamodb_table, outbox_group(SERVICE), outbox_shards=settings.outbox_shards
+    )
+
+
 @asynccontextmanager
-async def open_parking(settings: OperatorSettings) -> AsyncIterator[ParkingStore]:
+async def open_parking(settings: OperatorSettings, *, of_outbox: bool = False) -> AsyncIterator[ParkingStore]:
     """Give the parked records, for an operator's commands, for the length of a block."""
     async with open_store(settings) as client:
-        yield make_parking(settings, client)
+        yield _make_unsendable(settings, client) if of_outbox else make_parking(settings, client)
 
 
 async def migrate(settings: StoreSettings) -> None:
