@@ -40,7 +40,7 @@ def run_checks(arguments: argparse.Namespace, place: Place, charts: Path) -> Ver
         if set_up(verdicts, platform):
             bare = place.objects()
             if install(verdicts, platform, load):
-                disturb(verdicts, load, Disturbances(place=place, platform=platform))
+                disturb(verdicts, load, Disturbances(place=place, platform=platform), arguments.only)
                 verdicts.check("no pod was refused or restarted", platform.see_nothing_refused)
                 verdicts.check("helm uninstall leaves nothing behind", lambda: take_away(platform, bare))
     finally:
@@ -78,8 +78,8 @@ def helm_test(platform: PlatformInstall, service: str) -> str:
     return ""
 
 
-def disturb(verdicts: Verdicts, load: PurchaseLoad, disturbances: Disturbances) -> None:
-    """Do to the platform under load what a cluster does to it."""
+def disturb(verdicts: Verdicts, load: PurchaseLoad, disturbances: Disturbances, only: list[str]) -> None:
+    """Do to the platform under load what a cluster does to it; `only` names some of it, by the last word."""
     acts = {
         "helm upgrade": disturbances.upgrade_all,
         "helm rollback": disturbances.roll_back_all,
@@ -90,6 +90,8 @@ def disturb(verdicts: Verdicts, load: PurchaseLoad, disturbances: Disturbances) 
     }
     for title, act in acts.items():
         name = title.split()[-1]
+        if only and name not in only:
+            continue
         verdicts.check(f"{title} under load loses no purchase", partial(load.during, name, act))
 
 
@@ -109,6 +111,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--registry", default="", help="what stands before autodeal/vehicle, if anything")
     parser.add_argument("--tag", default="dev", help="the images' tag")
     parser.add_argument("--rate", type=float, default=1.0, help="purchases begun a second")
+    parser.add_argument("--only", nargs="*", default=[], help="disturbances: upgrade pod worker eviction …")
     parser.add_argument("--kubectl", default="kubectl")
     parser.add_argument("--helm", default="helm")
     parser.add_argument("--keep", action="store_true", help="leave the namespace as it is at the end")
