@@ -75,3 +75,18 @@ def upgrade() -> None:
     """Create both tables."""
     for statement in STATEMENTS:
         op.execute(statement)
+
+
+def downgrade() -> None:
+    """Drop both tables, unless a record still waits in them; what operators did is told in the logs too."""
+    op.execute(
+        """
+        DO $$ BEGIN
+            IF EXISTS (SELECT FROM parked_record) THEN
+                RAISE EXCEPTION 'records are parked; redrive or discard them first (dlq list)';
+            END IF;
+        END $$
+        """
+    )
+    op.execute("DROP TABLE parking_audit")
+    op.execute("DROP TABLE parked_record")
