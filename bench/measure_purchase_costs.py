@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import asyncpg
+import psutil
 from aiokafka import AIOKafkaConsumer
 
 from autodeal_contracts.topics import TOPICS
@@ -49,13 +50,16 @@ async def main(purchases: int, per_second: float) -> int:
             connection = await asyncpg.connect(stack.database_url)
             await asyncio.sleep(SETTLE_SECONDS)
             idle = await _idle(meter, connection)
-            before = await _tables(connection)
+            before, cpu_before = await _tables(connection), _cpu_seconds()
             commits_before, began = await connection.fetchval(_COMMITS), time.perf_counter()
             meter.reset()
             report = await _buy(stack, purchases, per_second)
             await asyncio.sleep(SETTLE_SECONDS)
             seconds = time.perf_counter() - began
             _say("purchases", f"{report.sold} of {report.begun} sold in {seconds:.0f} s")
+            for name, cpu_seconds in _cpu_seconds().items():
+                used_ms = (cpu_seconds - cpu_before[name] - idle[name] * seconds) / purchases * 1000
+                _say(f"  cpu of {name}", f"{used_ms:.1f} ms a purchase")
             for problem in report.problems:
                 _say("  failed", problem)
             _tell_dynamodb(meter, idle, seconds, purchases)
@@ -71,7 +75,7 @@ async def main(purchases: int, per_second: float) -> int:
 async def _idle(meter: RequestUnitMeter, connection: asyncpg.Connection) -> dict[str, float]:
     """Return what nobody's purchases cost a second."""
     meter.reset()
-    commits = await connection.fetchval(_COMMITS)
+    commits, cpu = await connection.fetchval(_COMMITS), _cpu_seconds()
     await asyncio.sleep(IDLE_SECONDS)
     found = {
         "reads": meter.read_units / IDLE_SECONDS,
@@ -79,6 +83,20 @@ async def _idle(meter: RequestUnitMeter, connection: asyncpg.Connection) -> dict
         "commits": (await connection.fetchval(_COMMITS) - commits) / IDLE_SECONDS,
     }
     _say("idle, a second", ", ".join(f"{value:.1f} {name}" for name, value in found.items()))
+    used = {name: (after - cpu[name]) / IDLE_SECONDS for name, after in _cpu_seconds().items()}
+    _say("idle, of a core", ", ".join(f"{share:.3f} {name}" for name, share in used.items()))
+    return found | used
+
+
+def _cpu_seconds() -> dict[str, float]:
+    """Return the CPU that each of our processes has used: `autodeal_vehicle work` and so on."""
+    found: dict[str, float] = {}
+    for process in psutil.Process().children(recursive=True):
+        words = process.cmdline()
+        named = [index for index, word in enumerate(words) if word.startswith("autodeal_")]
+        if named and words[-1] in {"serve", "work"}:
+            times = process.cpu_times()
+            found[" ".join(words[named[0] :])] = times.user + times.system
     return found
 
 
