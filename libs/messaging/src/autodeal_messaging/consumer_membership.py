@@ -94,14 +94,18 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
             if stopping.done():
                 await asyncio.wait({ending}, timeout=max(drain_seconds, FAREWELL_MINIMUM_SECONDS))
         finally:
-            ending.cancel()
-            await asyncio.wait({ending}, timeout=CANCEL_TIMEOUT_SECONDS)
+            # The first time may meet a commit, which leaving follows; the second time cuts that short.
+            for _ in range(2):
+                ending.cancel()
+                await asyncio.wait({ending}, timeout=CANCEL_TIMEOUT_SECONDS)
 
     async def _drain_and_leave(self, drain_seconds: float) -> None:
-        await self._give_up(list(self._lanes), drain_seconds)
-        self._forget_lag()
-        with contextlib.suppress(Exception):
-            await self._client.stop()
+        try:
+            await self._give_up(list(self._lanes), drain_seconds)
+        finally:
+            self._forget_lag()
+            with contextlib.suppress(Exception):
+                await self._client.stop()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Begin lanes; called by the client before records of the new assignment are read."""
