@@ -7,10 +7,8 @@ import importlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import cast
 
 import botocore.session
-from botocore.model import ServiceModel
 from tests.deployment.places import ROOT
 
 from autodeal_contracts import topics
@@ -41,7 +39,7 @@ ADMIN_ACTIONS = {
 @cache
 def operations(service: str) -> dict[str, str]:
     """Return an AWS service's operations by the name of the client's method; those that need a role."""
-    model = cast("ServiceModel", botocore.session.get_session().get_service_model(service))
+    model = botocore.session.get_session().get_service_model(service)
     found = {}
     for name in model.operation_names:
         if model.operation_model(name).auth_type != "none":
@@ -127,7 +125,7 @@ def _called(module: ast.Module, service: str) -> Iterator[str]:
             yield known[node.func.attr]
         if isinstance(node, ast.Constant) and node.value in known:
             # A paginator or waiter is asked for by name.
-            yield known[cast("str", node.value)]
+            yield known[node.value]
 
 
 def _keys(module: ast.Module) -> Iterator[str]:

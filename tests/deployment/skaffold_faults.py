@@ -75,8 +75,13 @@ def skaffold_faults(written: Sequence[Document], profiles: Sequence[str]) -> lis
 def _shape_faults(config: Document) -> Iterator[str]:
     if (config["apiVersion"], config["kind"]) != (API_VERSION, "Config"):
         yield f"a {config['kind']} of {config['apiVersion']}"
-    for error in _validator().iter_errors({**config, "apiVersion": SCHEMA_VERSION}):
-        yield error.message
+    yield from _schema_faults(json.dumps({**config, "apiVersion": SCHEMA_VERSION}))
+
+
+@cache
+def _schema_faults(config: str) -> tuple[str, ...]:
+    """Return what the schema refuses; of a spoilt file most parts are whole and known already."""
+    return tuple(error.message for error in _validator().iter_errors(json.loads(config)))
 
 
 @cache

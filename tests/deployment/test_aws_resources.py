@@ -229,9 +229,8 @@ def test_script_calls_what_aws_has_when_read(script: Path) -> None:
         model = session.get_service_model(service)
         names = {botocore.xform_name(name, "-"): name for name in model.operation_names}
         assert operation in names, f"{service} {operation}"
-        members = {
-            botocore.xform_name(member, "-")
-            for member in model.operation_model(names[operation]).input_shape.members
-        }
+        request = model.operation_model(names[operation]).input_shape
+        assert request is not None
+        members = {botocore.xform_name(member, "-") for member in request.members}
         options = {word[2:] for word in words if word.startswith("--")}
         assert options <= members | shorthand, options - members - shorthand
