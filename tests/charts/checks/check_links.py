@@ -153,6 +153,10 @@ def check_test_pod(release: Release) -> Iterator[str]:
         yield f"the test runs {container.get('command')}"
         return
     compile(container["args"][0], "test", "exec")
+    lines = [line.strip() for line in container["args"][0].splitlines()]
+    for line in ("import time, urllib.request", "print(error, flush=True)", "time.sleep(1)"):
+        if line not in lines:
+            yield f"the test lacks: {line}"
     if container["args"][0].count(f"http://{release.name}/readyz") != 2:
         yield "the test asks another Service"
     if (pod["spec"].get("restartPolicy"), pod["spec"].get("activeDeadlineSeconds")) != ("Never", 60):
