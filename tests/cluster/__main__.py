@@ -15,7 +15,10 @@ from tests.cluster.disturbances import Disturbances
 from tests.cluster.place import Place, run
 from tests.cluster.platform_install import SERVICES, Images, PlatformInstall, copy_charts
 from tests.cluster.purchase_load import PurchaseLoad, purchases_policy
-from tests.cluster.verdicts import Verdicts, require
+from tests.cluster.verdicts import Verdicts, wait_until
+
+PODS_END_SECONDS = 90.0
+"""How long the last pods may take to end: their grace period, and a margin."""
 
 
 def main() -> int:
@@ -96,11 +99,14 @@ def disturb(verdicts: Verdicts, load: PurchaseLoad, disturbances: Disturbances, 
 
 
 def take_away(platform: PlatformInstall, bare: set[str]) -> str:
-    """Uninstall the releases; the namespace must be as bare as before, but for pods that are still ending."""
+    """Uninstall the releases; the namespace must become as bare as it was before."""
     for service in reversed(SERVICES):
         platform.uninstall(service)
-    left = {name for name in platform.place.objects() - bare if "purchases" not in name}
-    require(not left, f"left behind: {sorted(left)}")
+
+    def left() -> list[str]:
+        return sorted(name for name in platform.place.objects() - bare if "purchases" not in name)
+
+    wait_until(lambda: not left(), "an empty namespace", seconds=PODS_END_SECONDS)
     return f"{len(SERVICES)} releases"
 
 
