@@ -58,6 +58,10 @@ def wrapped(cause: Exception) -> Exception:
         (PoolTimeoutError(), FailureKind.SURROUNDINGS),
         (InterfaceError("SELECT 1", {}, Exception()), FailureKind.SURROUNDINGS),
         (asyncpg.InterfaceError("connection is closed"), FailureKind.SURROUNDINGS),
+        (
+            asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+            FailureKind.SURROUNDINGS,
+        ),
         (EndpointConnectionError(endpoint_url="http://x"), FailureKind.SURROUNDINGS),
         (asyncpg.CannotConnectNowError(), FailureKind.SURROUNDINGS),
         (asyncpg.AdminShutdownError(), FailureKind.SURROUNDINGS),

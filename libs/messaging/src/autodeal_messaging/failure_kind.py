@@ -28,6 +28,7 @@ SURROUNDINGS_ERRORS: tuple[type[BaseException], ...] = (OSError, TimeoutError, K
 SURROUNDINGS_NAMES = frozenset(
     {
         "asyncpg.exceptions._base.InterfaceError",
+        "asyncpg.exceptions._base.InternalClientError",  # the server ended the session in mid-statement
         "botocore.exceptions.ConnectionError",
         "botocore.exceptions.HTTPClientError",
         "sqlalchemy.exc.InterfaceError",

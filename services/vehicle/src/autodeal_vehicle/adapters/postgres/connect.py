@@ -80,7 +80,13 @@ def unavailable_when_unreachable() -> Iterator[None]:
     """Turn what the database's absence or overload raises into StoreUnavailableError."""
     try:
         yield
-    except (TimeoutError, PoolTimeoutError, OSError, asyncpg.InterfaceError) as error:
+    except (
+        TimeoutError,
+        PoolTimeoutError,
+        OSError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+    ) as error:
         raise StoreUnavailableError from error
     except asyncpg.PostgresError as error:
         if _is_transient(error.sqlstate):
