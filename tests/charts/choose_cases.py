@@ -54,6 +54,8 @@ NGINX: Json = {
     }
 }
 
+LIVE_SYNC: Json = {"liveSync": {"enabled": True}}
+
 
 DRAIN_SETTINGS = ("HTTP_DRAIN_DELAY_SECONDS", "HTTP_DRAIN_TIMEOUT_SECONDS", "KAFKA_DRAIN_TIMEOUT_SECONDS")
 TOO_MANY_CONSUMERS: Json = {"worker": {"keda": {"enabled": True, "maxReplicas": 13}}}
@@ -86,5 +88,6 @@ def all_cases() -> list[Case]:
         Case(chart, "everything", ("values-live.yaml",), EVERYTHING | OWN_EVERYTHING[chart])
         for chart in SERVICES
     ]
+    cases += [Case(chart, "live-sync", ("values-dev.yaml",), LIVE_SYNC) for chart in SERVICES]
     cases.append(Case("gateway", "nginx", ("values-dev.yaml",), NGINX))
     return cases

@@ -22,7 +22,7 @@ from tests.charts.checks.check_notes import notes_complaints
 from tests.charts.choose_cases import REFUSED, all_cases
 from tests.charts.render_charts import CHARTS, SERVICES, Case, RenderError, render, render_text
 
-FIRST = ("everything", "nginx", "dev", "nothing", "live")
+FIRST = ("everything", "nginx", "dev", "nothing", "live", "live-sync")
 """The cases in the order in which they are likely to notice."""
 RULES = "groups:\n  - name: one\n    rules:\n      - {alert: One, expr: up == 0}\n"
 DASHBOARD = '{"title": "one"}'

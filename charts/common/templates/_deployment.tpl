@@ -1,7 +1,7 @@
 {{/* Takes a part with values (of the component), command, port (its name) and number. */}}
 {{- define "autodeal.deployment" -}}
 {{- $files := append (keys .root.Values.secrets.keys | sortAlpha) .root.Values.identity.credentialsKey | compact -}}
-{{- $part := merge (dict "files" $files "suffix" "secrets") . -}}
+{{- $part := merge (dict "files" $files "suffix" "secrets" "liveSync" .root.Values.liveSync.enabled) . -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -34,6 +34,10 @@ spec:
       topologySpreadConstraints:
         {{- include "autodeal.spread" . | nindent 8 }}
       {{- include "autodeal.podBasics" $part | nindent 6 }}
+      {{- if $part.liveSync }}
+      initContainers:
+        {{- include "autodeal.appCopy" $part | nindent 8 }}
+      {{- end }}
       containers:
         - name: {{ .component }}
           args: [{{ .command }}]

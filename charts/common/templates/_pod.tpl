@@ -17,7 +17,10 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Takes a part and files, the keys of its Secret: the pod's fields that stand beside its containers. */}}
+{{/*
+Takes a part, files (the keys of its Secret) and maybe liveSync: the pod's fields that stand beside its
+containers.
+*/}}
 {{- define "autodeal.podBasics" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -43,9 +46,12 @@ volumes:
     configMap:
       name: {{ . }}
   {{- end }}
+  {{- if .liveSync }}
+  {{- include "autodeal.appVolume" . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
-{{/* Takes root and files: a container's fields that are the same in all. */}}
+{{/* Takes root, files and maybe liveSync: a container's fields that are the same in all. */}}
 {{- define "autodeal.containerBasics" -}}
 image: {{ include "autodeal.image" .root }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
@@ -63,6 +69,9 @@ volumeMounts:
   - name: trust
     mountPath: /etc/autodeal/trust
     readOnly: true
+  {{- end }}
+  {{- if .liveSync }}
+  {{- include "autodeal.appMount" . | nindent 2 }}
   {{- end }}
 {{- end }}
 

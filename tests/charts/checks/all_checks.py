@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from tests.charts.checks import (
     check_ingress,
     check_links,
+    check_live_sync,
     check_monitoring,
     check_network,
     check_objects,
@@ -24,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     check_objects.check_labels,
     check_pods.check_pod_security,
     check_pods.check_containers,
+    check_live_sync.check_live_sync,
     check_pods.check_probes,
     check_pods.check_stopping,
     check_pods.check_deployments,

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from tests.charts.checks.find_pods import FoundPod, find_pods
+from tests.charts.checks.find_pods import FoundPod, find_pods, is_live_synced
 from tests.charts.render_charts import Json, Release
 
 from autodeal_platform.run_http import CLOSE_TIMEOUT_SECONDS, KEEP_ALIVE_SECONDS
@@ -16,6 +16,12 @@ COMMANDS = {"http": ["serve"], "worker": ["work"], "migrate": ["migrate"], "topi
 PORTS = {"http": ("http", 8080), "worker": ("metrics", 9090)}
 VALUES_OF = {"migrate": "migrations"}
 """Where a component's values are, if not under its own name."""
+CONTAINER_SECURITY: Json = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 CHECK_SECONDS = 2
 """How long the process's own readiness check may take (Health's default)."""
 
@@ -28,20 +34,14 @@ def check_pod_security(release: Release) -> Iterator[str]:
         wanted["seccompProfile"] = {"type": "RuntimeDefault"}
         if pod.spec.get("securityContext") != wanted:
             yield f"{name}: the pod's security context is {pod.spec.get('securityContext')}"
-        inner = {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-        }
-        if container.get("securityContext") != inner:
+        if container.get("securityContext") != CONTAINER_SECURITY:
             yield f"{name}: the container's security context is {container.get('securityContext')}"
         if pod.spec.get("automountServiceAccountToken") is not False:
             yield f"{name}: the API's token is mounted"
         if pod.spec.get("enableServiceLinks") is not False:
             yield f"{name}: other Services become settings"
-        if {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & pod.spec.keys():
-            yield f"{name}: shares the host's namespaces or runs more than its container"
+        if {"hostNetwork", "hostPID", "hostIPC"} & pod.spec.keys():
+            yield f"{name}: shares the host's namespaces"
     for account in release.of("ServiceAccount"):
         if account.get("automountServiceAccountToken") is not False:
             yield f"ServiceAccount {account['metadata']['name']} mounts its token"
@@ -55,7 +55,7 @@ def check_containers(release: Release) -> Iterator[str]:
         if container["name"] != pod.component:
             yield f"{name}: the container is called {container['name']}"
         if (
-            container.get("image") != _image(release)
+            container.get("image") != image_of(release)
             or container.get("imagePullPolicy") != values["image"]["pullPolicy"]
         ):
             yield f"{name}: image {container.get('image')} by {container.get('imagePullPolicy')}"
@@ -71,7 +71,8 @@ def check_containers(release: Release) -> Iterator[str]:
         yield from _check_mounts(name, pod, release)
 
 
-def _image(release: Release) -> str:
+def image_of(release: Release) -> str:
+    """Return the image that all pods of a release run."""
     image = release.values["image"]
     path = f"{image['registry']}/{image['repository']}".removeprefix("/")
     return f"{path}@{image['digest']}" if image["digest"] else f"{path}:{image['tag'] or '0.1.0'}"
@@ -97,6 +98,9 @@ def _check_mounts(name: str, pod: FoundPod, release: Release) -> Iterator[str]:
     if values["trust"]["configMap"]:
         wanted.append({"name": "trust", "mountPath": "/etc/autodeal/trust", "readOnly": True})
         volumes.append({"name": "trust", "configMap": {"name": values["trust"]["configMap"]}})
+    if is_live_synced(pod, release):
+        wanted.append({"name": "app", "mountPath": "/app", "subPath": "app"})
+        volumes.append({"name": "app", "emptyDir": {"sizeLimit": "512Mi"}})
     if pod.container.get("volumeMounts") != wanted:
         yield f"{name}: mounts {pod.container.get('volumeMounts')}"
     if pod.spec.get("volumes") != volumes:

@@ -44,6 +44,11 @@ def find_pods(release: Release) -> Iterator[FoundPod]:
         yield FoundPod(component, owner, meta["labels"], meta.get("annotations", {}), spec)
 
 
+def is_live_synced(pod: FoundPod, release: Release) -> bool:
+    """Tell whether a tool may change a pod's code: the values say so, and it is no hook and no test."""
+    return bool(release.values["liveSync"]["enabled"]) and pod.owner["kind"] == "Deployment"
+
+
 def matches(selector: Json, labels: Json) -> bool:
     """Tell whether a label selector chooses a pod; an empty one chooses all."""
     if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
