@@ -37,11 +37,12 @@ def run(*arguments: str) -> str:
 
 
 @cache
-def rendered(service: str, environment: str) -> tuple[Document, ...]:
-    """Return everything of a release, hooks and tests too."""
+def rendered(service: str, environment: str, *given: str) -> tuple[Document, ...]:
+    """Return everything of a release, hooks and tests too; `given` is what `--set` says besides."""
     chart = charts() / service
     values = str(chart / f"values-{environment}.yaml")
-    text = run("template", service, str(chart), "--namespace", "autodeal", "--values", values)
+    more = [word for each in given for word in ("--set", each)]
+    text = run("template", service, str(chart), "--namespace", "autodeal", "--values", values, *more)
     return tuple(document for document in yaml.safe_load_all(text) if document)
 
 

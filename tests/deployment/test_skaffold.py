@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.deployment.places import ROOT, TOOLS
-from tests.deployment.skaffold_faults import configs, skaffold_faults
+from tests.deployment.chart_facts import rendered
+from tests.deployment.places import ROOT, SERVICES, TOOLS
+from tests.deployment.skaffold_faults import PRODUCT, configs, skaffold_faults
 
 PROFILES = ((), ("cloud",), ("cloud", "live"))
 FREE_TO_CHOOSE = {"concurrency", "statusCheckDeadlineSeconds", "timeout"}
@@ -54,6 +55,26 @@ def test_fault_is_found_when_any_word_or_number_is_changed() -> None:
         if not any(skaffold_faults(spoilt(path), profiles) for profiles in PROFILES):
             unnoticed.append(path)
     assert not unnoticed
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_copied_files_outlive_the_restart_of_a_container_when_developing(service: str) -> None:
+    (product,) = [config for config in configs() if config["metadata"]["name"] == PRODUCT]
+    (release,) = [each for each in product["manifests"]["helm"]["releases"] if each["name"] == service]
+    (artifact,) = [each for each in product["build"]["artifacts"] if each["image"] == f"autodeal/{service}"]
+    given = [f"{key}={value}" for key, value in release["setValues"].items()]
+    pods = [
+        document["spec"]["template"]["spec"]
+        for document in rendered(service, "dev", *given)
+        if document["kind"] == "Deployment"
+    ]
+    assert pods
+    for pod in pods:
+        volumes = {volume["name"] for volume in pod["volumes"] if "emptyDir" in volume}
+        (container,) = pod["containers"]
+        writable = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] in volumes]
+        for rule in artifact["sync"]["manual"]:
+            assert any(rule["dest"].startswith(f"{path}/") for path in writable)
 
 
 @pytest.mark.skipif(shutil.which("skaffold") is None, reason="no skaffold on this machine")
