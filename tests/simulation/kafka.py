@@ -254,7 +254,7 @@ class SimulatedConsumer:
         while group.generation == generation and not group.ready.issuperset(group.members):
             left = deadline - self._chance.loop.time()
             if left <= 0:
-                for member in set(group.members) - group.ready:
+                for member in [one for one in group.members if one not in group.ready]:
                     group.members.remove(member)
                 return
             await group.changed.wait(left)

@@ -58,6 +58,20 @@ class NoEndError(AssertionError):
     """The simulation went on and on: something is tried for ever."""
 
 
+class _NumberedTask(asyncio.Task[Result]):
+    """A task that hashes by its number: sets of tasks are walked in an order that does not change.
+
+    By its address, as tasks hash, whom `asyncio.wait` wakes first would differ from run to run.
+    """
+
+    def __init__(self, *args: Any, number: int, **kwargs: Any) -> None:
+        self._number = number
+        super().__init__(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class _Handle:
     """Something to call, soon or at a time."""
 
@@ -132,6 +146,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._ready: deque[_Handle] = deque()
         self._timers: list[tuple[float, int, _Handle]] = []
         self._count = 0
+        self._created = 0
         self._now = 0.0
         self._step_limit = step_limit
         self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
@@ -263,7 +278,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         context: Context | None = None,
     ) -> asyncio.Task[Result]:
         own = context or copy_context()
-        task: asyncio.Task[Result] = asyncio.Task(coro, loop=self, name=name, context=own)
+        self._created += 1
+        task: asyncio.Task[Result] = _NumberedTask(
+            coro, loop=self, name=name, context=own, number=self._created
+        )
         self._tasks.append((task, own))
         return task
 

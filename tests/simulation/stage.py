@@ -79,6 +79,7 @@ def unheard(seed: int) -> list[Replacement]:
         (prometheus_client.Counter, "inc", _say_nothing),
         (os, "urandom", _LIBRARIES.randbytes),
         (random, "uniform", _LIBRARIES.uniform),
+        (random, "sample", _LIBRARIES.sample),
     ]
 
 

@@ -49,6 +49,7 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
         self._handle = handle
         self._client = make_consumer(kafka, group)
         self._lanes: dict[TopicPartition, PartitionLane] = {}
+        self._committing = asyncio.Lock()
         self.joined = False
         """Whether it was ever assigned partitions."""
 
@@ -171,7 +172,15 @@ class ConsumerMembership(ConsumerRebalanceListener):  # type: ignore[misc]  # ai
             self._measure_lag()
 
     async def _commit(self, lanes: dict[TopicPartition, PartitionLane]) -> None:
-        """Commit how far lanes have come; if that fails, a later commit or the next owner makes up."""
+        """Commit how far lanes have come; if that fails, a later commit or the next owner makes up.
+
+        One at a time: an older commit that the client tries again could land after a newer one, even in
+        the next generation, and take the offset back.
+        """
+        async with self._committing:
+            await self._commit_now(lanes)
+
+    async def _commit_now(self, lanes: dict[TopicPartition, PartitionLane]) -> None:
         if not self._is_member():
             return
         assigned = self._client.assignment()
