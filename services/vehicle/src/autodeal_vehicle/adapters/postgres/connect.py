@@ -55,6 +55,7 @@ def create_engine(settings: DatabaseSettings, application_name: str) -> AsyncEng
         max_overflow=0,
         pool_timeout=settings.database_acquire_timeout_seconds,
         pool_use_lifo=True,
+        hide_parameters=True,
         connect_args=_connect_arguments(settings, application_name),
     )
 

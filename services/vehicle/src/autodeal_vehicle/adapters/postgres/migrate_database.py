@@ -23,7 +23,10 @@ STATEMENT_TIMEOUT_MS = 600_000
 async def migrate_database(settings: DatabaseSettings) -> None:
     """Run every migration that the database lacks, all in one transaction."""
     engine = create_async_engine(
-        sqlalchemy_url(settings), poolclass=NullPool, connect_args=identity_arguments(settings)
+        sqlalchemy_url(settings),
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args=identity_arguments(settings),
     )
     try:
         async with engine.begin() as connection:
