@@ -144,6 +144,15 @@ def test_namespace_holds_pods_to_the_strictest_standard_when_applied() -> None:
         )
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_new_pods_wait_for_their_balancer_when_it_reaches_pods_by_address(environment: str) -> None:
+    ingresses = [each for each in rendered("gateway", environment) if each["kind"] == "Ingress"]
+    targets = {each["metadata"]["annotations"]["alb.ingress.kubernetes.io/target-type"] for each in ingresses}
+    assert targets == {"ip"}, "a balancer that reaches nodes knows of no pod, and the gate would never open"
+    labels = only(kustomized("base"), "Namespace")["metadata"]["labels"]
+    assert labels.get("elbv2.k8s.aws/pod-readiness-gate-inject") == "enabled"
+
+
 def cpu(quantity: Any) -> float:
     text = str(quantity)
     return float(text[:-1]) / 1000 if text.endswith("m") else float(text)
