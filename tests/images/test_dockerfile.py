@@ -40,8 +40,19 @@ def stages() -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+def image(name: str) -> list[tuple[str, str]]:
+    """Return what BuildKit does for an image after the bare base: its parents' instructions, then its own."""
+    stage = stages()[name]
+    parent = stage[0][1].split(" AS ")[0]
+    return [*image(parent), *stage[1:]] if parent in stages() else stage[1:]
+
+
+def arguments(instruction: str, of: list[tuple[str, str]]) -> list[str]:
+    return [rest for word, rest in of if word == instruction]
+
+
 def test_every_stage_has_a_name_and_builds_for_the_target_platform() -> None:
-    froms = [rest for word, rest in instructions() if word == "FROM"]
+    froms = arguments("FROM", instructions())
     assert froms
     assert all(re.fullmatch(r"\S+ AS [a-z-]+", rest) for rest in froms), froms
     assert "--platform" not in DOCKERFILE
@@ -49,46 +60,82 @@ def test_every_stage_has_a_name_and_builds_for_the_target_platform() -> None:
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_image_runs_its_own_program_as_a_numeric_user_without_a_shell(name: str) -> None:
-    stage = stages()[name]
-    users = [rest for word, rest in stage if word == "USER"]
-    entrypoints = [json.loads(rest) for word, rest in stage if word == "ENTRYPOINT"]
-    commands = [json.loads(rest) for word, rest in stage if word == "CMD"]
+    whole = image(name)
     project = tomllib.loads((ROOT / MEMBERS[name] / "pyproject.toml").read_text())["project"]
-    assert users[-1] == "10001:10001"
-    assert stage.index(("USER", users[-1])) < [word for word, _ in stage].index("ENTRYPOINT")
-    assert [Path(program[0]).parent for program in entrypoints] == [Path("/app/.venv/bin")]
-    assert Path(entrypoints[0][0]).name in project["scripts"]
-    assert len(commands) == 1
+    assert arguments("USER", whole) == ["10001:10001"]
+    (entrypoint,) = (json.loads(rest) for rest in arguments("ENTRYPOINT", whole))
+    (program,) = map(Path, entrypoint)
+    assert program.parent == Path("/app/.venv/bin")
+    assert program.name in project["scripts"]
+    # An entry point forgets the arguments of the stages before, so that each says its own.
+    assert [word for word, _ in stages()[name]].count("CMD") == 1
+    assert all(json.loads(rest) for rest in arguments("CMD", whole))
 
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_image_says_what_it_is(name: str) -> None:
-    labels = " ".join(rest for word, rest in stages()[name] if word == "LABEL")
+    labels = " ".join(arguments("LABEL", image(name)))
     project = tomllib.loads((ROOT / MEMBERS[name] / "pyproject.toml").read_text())["project"]
     assert f'title="{project["name"]}"' in labels
-    for label in ("description", "version", "revision", "source"):
-        assert f"org.opencontainers.image.{label}=" in labels
+    for label in ("description", "version", "revision", "source", "licenses"):
+        assert labels.count(f"org.opencontainers.image.{label}=") == 1
+
+
+def test_what_labels_and_owners_are_made_of_is_known_where_they_are_written() -> None:
+    words = [word for word, _ in stages()["runtime"]]
+    declared = " ".join(arguments("ARG", stages()["runtime"]))
+    for argument in ("APP_OWNER", "VERSION", "REVISION", "SOURCE"):
+        assert argument in declared
+    last = len(words) - 1 - words[::-1].index("ARG")
+    assert last < words.index("LABEL")
 
 
 @pytest.mark.parametrize("name", MEMBERS)
-def test_final_stage_starts_from_the_bare_base_when_packages_were_installed_elsewhere(name: str) -> None:
-    stage = stages()[name]
-    assert stage[0] == ("FROM", f"runtime AS {name}")
+def test_image_is_the_bare_base_and_two_layers_over_it(name: str) -> None:
     assert stages()["runtime"][0] == ("FROM", "${PYTHON_IMAGE} AS runtime")
-    installed = " ".join(rest for word, rest in stage if word == "RUN")
-    assert "apt" not in installed
-    assert "--no-deps" in installed
-    assert "--offline" in installed
+    assert stages()[name][0] == ("FROM", f"runtime AS {name}")
+    owner = "--chown=${APP_OWNER}"
+    assert arguments("COPY", image(name)) == [
+        f"--from={name}-packages {owner} /app/.venv /app/.venv",
+        f"--from={name}-code {owner} /app/code /app/.venv",
+    ]
+    assert not arguments("RUN", stages()[name])
 
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_packages_come_as_wheels_by_hash_from_the_members_own_lock(name: str) -> None:
     stage = stages()[f"{name}-packages"]
-    copied = [rest for word, rest in stage if word == "COPY"]
-    installed = [rest for word, rest in stage if word == "RUN"]
-    assert copied == [f"{MEMBERS[name]}/requirements.lock ./"]
-    assert "--require-hashes" in installed[-1]
-    assert "--only-binary :all:" in installed[-1]
+    (installed,) = arguments("RUN", stage)
+    assert stage[0] == ("FROM", f"build AS {name}-packages")
+    assert arguments("COPY", stage) == [f"{MEMBERS[name]}/requirements.lock ./"]
+    assert "uv pip install" in installed
+    assert "--require-hashes" in installed
+    assert "--only-binary :all:" in installed
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_our_own_code_is_installed_without_the_network(name: str) -> None:
+    (installed,) = arguments("RUN", stages()[f"{name}-code"])
+    assert stages()[f"{name}-code"][0] == ("FROM", f"libs AS {name}-code")
+    assert re.match(r"uv pip install .*--prefix /app/code libs/\* ", installed)
+    assert installed.split()[-1].removeprefix("./") == MEMBERS[name]
+    # A wheel that an earlier build left in the cache could be of older code.
+    for option in ("--offline", "--no-cache", "--no-deps"):
+        assert option in installed.split()
+
+
+def test_what_is_installed_runs_on_the_python_of_the_image() -> None:
+    assert stages()["build"][0][1].split()[0] == stages()["runtime"][0][1].split()[0] == "${PYTHON_IMAGE}"
+    (environment,) = arguments("ENV", stages()["build"])
+    assert "VIRTUAL_ENV=/app/.venv" in environment.split()
+    assert "UV_COMPILE_BYTECODE=1" in environment.split()
+
+
+def test_downloads_are_cached_where_uv_looks_for_them() -> None:
+    (environment,) = arguments("ENV", stages()["build"])
+    mounts = re.findall(r"--mount=type=cache,target=(\S+)", DOCKERFILE)
+    assert mounts == ["/var/cache/uv"] * len(MEMBERS)
+    assert "UV_CACHE_DIR=/var/cache/uv" in environment.split()
 
 
 def test_uv_is_the_one_that_the_makefile_installs() -> None:
