@@ -33,6 +33,9 @@ RUN echo 'autodeal:x:10001:10001::/tmp:/usr/sbin/nologin' >> /etc/passwd
 ARG APP_OWNER=0:0
 ARG VERSION REVISION SOURCE
 ENV PATH=/app/.venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# Brokers, the provider and Cognito are trusted by the locked certifi, whatever the base brings in /etc/ssl/certs: roots
+# that are added there count too.
+ENV SSL_CERT_FILE=/app/.venv/lib/python3.11/site-packages/certifi/cacert.pem
 LABEL org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
 WORKDIR /app

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sysconfig
 import tomllib
 from pathlib import Path
 
+import certifi
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,6 +138,17 @@ def test_downloads_are_cached_where_uv_looks_for_them() -> None:
     mounts = re.findall(r"--mount=type=cache,target=(\S+)", DOCKERFILE)
     assert mounts == ["/var/cache/uv"] * len(MEMBERS)
     assert "UV_CACHE_DIR=/var/cache/uv" in environment.split()
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_image_brings_the_certificates_that_its_clients_trust(name: str) -> None:
+    """A path to nothing would be no error: nobody would be trusted."""
+    (file,) = re.findall(r"SSL_CERT_FILE=(\S+)", " ".join(arguments("ENV", image(name))))
+    version = re.search(r"PYTHON_IMAGE=python:(3\.\d+)", DOCKERFILE)
+    assert version
+    packages = Path(f"/app/.venv/lib/python{version[1]}/site-packages")
+    assert Path(file) == packages / Path(certifi.where()).relative_to(sysconfig.get_path("purelib"))
+    assert re.search(r"^certifi==", (ROOT / MEMBERS[name] / "requirements.lock").read_text(), re.MULTILINE)
 
 
 def test_uv_is_the_one_that_the_makefile_installs() -> None:
