@@ -87,7 +87,7 @@ fmt: $(STAMP) ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 
 .PHONY: test
-test: unit image-checks monitoring charts deployment integration e2e e2e-real chaos-short outages-short ## all tests (the last parts need a JDK and Maven)
+test: unit image-checks monitoring charts deployment integration e2e e2e-real messaging-real chaos-short outages-short ## all tests (the last parts need a JDK and Maven)
 
 .PHONY: unit
 unit: $(STAMP) $(if $(CI),$(if $(shell command -v go),$(ACTIONLINT_BUILT))) ## the tests without a socket, in seconds
@@ -160,11 +160,20 @@ integration: $(STAMP) ## contracts and adapters against the engines
 e2e: $(STAMP) ## whole purchases through the gateway
 	@$(BIN)/pytest tests/e2e
 
+# A pipeline has a JDK and Maven: there nothing is skipped.
+define on_real_engines
+if [ -n "$${CI:-}" ] || { command -v java && command -v mvn; } >/dev/null; then \
+	  ENGINES=real $(BIN)/pytest $(1); \
+	else echo "$@: skipped, no JDK and Maven on this machine"; fi
+endef
+
 .PHONY: e2e-real
 e2e-real: $(STAMP) ## the same on Apache Kafka and DynamoDB Local (a JDK and Maven)
-	@if [ -n "$${CI:-}" ] || { command -v java && command -v mvn; } >/dev/null; then \
-	  ENGINES=real $(BIN)/pytest tests/e2e; \
-	else echo "e2e-real: skipped, no JDK and Maven on this machine"; fi
+	@$(call on_real_engines,tests/e2e)
+
+.PHONY: messaging-real
+messaging-real: $(STAMP) ## what of messaging only Apache Kafka can prove (a JDK and Maven)
+	@$(call on_real_engines,-m real tests/integration/messaging)
 
 .PHONY: chaos
 chaos: SECONDS ?= 60
@@ -173,9 +182,7 @@ chaos: $(STAMP) ## strike relays, consumers and engines with faults (SECONDS=60 
 
 .PHONY: chaos-short
 chaos-short: $(STAMP)
-	@if [ -n "$${CI:-}" ] || { command -v java && command -v mvn; } >/dev/null; then \
-	  ENGINES=real $(BIN)/pytest tests/chaos; \
-	else echo "chaos-short: skipped, no JDK and Maven on this machine"; fi
+	@$(call on_real_engines,tests/chaos)
 
 .PHONY: chaos-mutations
 chaos-mutations: $(STAMP) ## make the product lose, double and reorder events on purpose; each must be caught (SECONDS=40 SEED=…)
@@ -188,9 +195,7 @@ outages: $(STAMP) ## take Kafka, PostgreSQL and DynamoDB away under load (SECOND
 
 .PHONY: outages-short
 outages-short: $(STAMP)
-	@if [ -n "$${CI:-}" ] || { command -v java && command -v mvn; } >/dev/null; then \
-	  ENGINES=real $(BIN)/pytest tests/outages; \
-	else echo "outages-short: skipped, no JDK and Maven on this machine"; fi
+	@$(call on_real_engines,tests/outages)
 
 .PHONY: simulate
 simulate: SCHEDULES ?= 20000
