@@ -23,6 +23,7 @@ EVERYTHING: Json = {
         "externalSecret": {"enabled": True},
     },
     "networkPolicy": {"ingress": {"another": {"namespaceSelector": {"matchLabels": {"a": "b"}}}}},
+    "monitoring": {"rules": {"runbooks": "https://wiki.example/autodeal"}},
 }
 """What the values files leave off."""
 
@@ -89,5 +90,8 @@ def all_cases() -> list[Case]:
         for chart in SERVICES
     ]
     cases += [Case(chart, "live-sync", ("values-dev.yaml",), LIVE_SYNC) for chart in SERVICES]
+    cases += [
+        Case(chart, "renamed", ("values-live.yaml",), release="shop", namespace="store") for chart in SERVICES
+    ]
     cases.append(Case("gateway", "nginx", ("values-dev.yaml",), NGINX))
     return cases

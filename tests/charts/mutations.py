@@ -24,7 +24,15 @@ from tests.charts.render_charts import CHARTS, SERVICES, Case, RenderError, rend
 
 FIRST = ("everything", "nginx", "dev", "nothing", "live", "live-sync")
 """The cases in the order in which they are likely to notice."""
-RULES = "groups:\n  - name: one\n    rules:\n      - {alert: One, expr: up == 0}\n"
+RULES = """
+groups:
+  - name: one
+    rules:
+      - alert: One
+        expr: up{namespace="NAMESPACE",deployment="RELEASE-http"} == 0
+        annotations:
+          runbook_url: docs/runbooks/one.md
+"""
 DASHBOARD = '{"title": "one"}'
 
 

@@ -44,6 +44,9 @@ class Case:
     name: str
     files: tuple[str, ...] = ()
     overlay: Json = field(default_factory=dict)
+    release: str = ""
+    """The chart's name unless given."""
+    namespace: str = NAMESPACE
 
     def __str__(self) -> str:
         return f"{self.chart}-{self.name}"
@@ -76,8 +79,8 @@ class Release:
 
     @property
     def name(self) -> str:
-        """The release's name is its chart's."""
-        return self.case.chart
+        """The release's name."""
+        return self.case.release or self.case.chart
 
     @property
     def has_worker(self) -> bool:
@@ -112,8 +115,8 @@ def render_text(
     case: Case, chart: Path, *, helm: str = "helm", kubernetes: str = "1.35.0", also: tuple[str, ...] = ()
 ) -> str:
     """Return what helm prints for a case. Raises RenderError."""
-    command: list[str | Path] = [PROGRAMS / helm, "template", case.chart, chart, "--namespace", NAMESPACE]
-    command += ["--kube-version", kubernetes, *also]
+    command: list[str | Path] = [PROGRAMS / helm, "template", case.release or case.chart, chart]
+    command += ["--namespace", case.namespace, "--kube-version", kubernetes, *also]
     for name in case.files:
         command += ["--values", CHARTS / case.chart / name]
     command += ["--values", "-"]

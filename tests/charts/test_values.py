@@ -46,6 +46,8 @@ WRONG: list[tuple[Json, str]] = [
     ({"migrations": {"enabled": "yes"}}, "enabled"),
     ({"topics": {"partitions": 0}}, "partitions"),
     ({"monitoring": {"rules": {"enable": True}}}, "enable"),
+    ({"monitoring": {"rules": {"runbooks": "https://wiki.example/runbooks/"}}}, "runbooks"),
+    ({"monitoring": {"rules": {"runbooks": "the wiki"}}}, "runbooks"),
 ]
 
 

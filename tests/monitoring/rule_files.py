@@ -12,8 +12,16 @@ import promql_parser
 import yaml
 
 ROOT = Path(__file__).parents[2]
+NAMESPACE = "autodeal"
+RELEASE = "shop"
+"""Not the chart's name: alerts must not depend on what a release is called."""
 RULE_FILES = sorted((ROOT / "charts").glob("*/rules/*.yaml"))
 DASHBOARD_FILES = sorted((ROOT / "charts").glob("*/dashboards/*.json"))
+
+
+def filled(text: str) -> str:
+    """Return rules as the chart installs them."""
+    return text.replace("NAMESPACE", NAMESPACE).replace("RELEASE", RELEASE)
 
 
 @dataclass(frozen=True)

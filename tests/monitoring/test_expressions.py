@@ -23,8 +23,10 @@ from autodeal_gateway.domain.route_table import FORWARDED_ROUTES
 if TYPE_CHECKING:
     from tests.monitoring.conftest import Metrics
 
-SCRAPED = {"namespace", "pod"}
-"""Labels that the scrape adds to every series."""
+SCRAPED = {"namespace", "job", "endpoint", "pod"}
+"""Labels that the scrape adds to every series; the charts' ServiceMonitors make the chart's name the job."""
+ENDPOINTS = {"http", "metrics"}
+"""The ports' names: of serving pods, and of workers."""
 OF_THE_CLUSTER = {
     "kube_deployment_status_replicas_available": {"namespace", "deployment"},
     "kube_job_status_failed": {"namespace", "job_name"},
@@ -37,6 +39,9 @@ ROUTES_OF_PEOPLE = {"/user", "/login"}
 def test_rule_reads_what_is_measured_when_checked(rule: Rule, metrics_of: dict[str, Metrics]) -> None:
     for selector in selectors(rule.expr):
         check_selector(selector, metrics_of)
+        own = [each.value for each in selector.matchers.matchers if each.name == "namespace"]
+        assert own == ["NAMESPACE"], f"{selector.name} is read of every installation in the cluster"
+        assert "pod" not in {each.name for each in selector.matchers.matchers}, "a release may have any name"
 
 
 @pytest.mark.parametrize("query", PANEL_QUERIES, ids=str)
@@ -82,6 +87,8 @@ def check_selector(selector: promql_parser.VectorSelector, metrics_of: dict[str,
         if matcher.name in metric["labels"] and metric["begun"]:
             begun = {values[metric["labels"].index(matcher.name)] for values in metric["begun"]}
             assert any(fits(matcher, value) for value in begun), f"{name}: nothing fits {matcher.value}"
+        if matcher.name == "endpoint":
+            assert matcher.value in ENDPOINTS, name
         if matcher.name == "route":
             routes = {route.template for route in FORWARDED_ROUTES} | ROUTES_OF_PEOPLE
             assert any(fits(matcher, route) for route in routes), matcher.value
@@ -90,9 +97,7 @@ def check_selector(selector: promql_parser.VectorSelector, metrics_of: dict[str,
 def services_of(selector: promql_parser.VectorSelector) -> list[str]:
     """Return the services whose pods a selector reads; all when it does not say."""
     for matcher in selector.matchers.matchers:
-        if matcher.name == "pod":
-            return [matcher.value.split("-")[0]]
-        if matcher.name == "relay":
+        if matcher.name in {"job", "relay"}:
             return [matcher.value]
         if matcher.name == "group":
             return [matcher.value.removeprefix("autodeal-")]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.monitoring.rule_files import ALERTS, ROOT, RULE_FILES
+from tests.monitoring.rule_files import ALERTS, NAMESPACE, ROOT, RULE_FILES, filled
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 BUILT = ROOT / ".tools" / "promtool" / "promtool"
@@ -33,7 +33,7 @@ with_promtool = pytest.mark.skipif(
 
 def read_scenarios(path: Path) -> dict[str, Any]:
     text = (SCENARIOS / path.name).read_text(encoding="utf-8").replace("SERVICE", path.parts[-3])
-    found: dict[str, Any] = yaml.safe_load(text)
+    found: dict[str, Any] = yaml.safe_load(filled(text))
     return found
 
 
@@ -45,6 +45,13 @@ def rule_tests(path: Path) -> Iterator[dict[str, Any]]:
         yield as_test(f"{title} fires", alert, after, scenario["fires"], fires=True)
         for reason, series in scenario.get("silent", {}).items():
             yield as_test(f"{title} is silent: {reason}", alert, after, series, fires=False)
+        misses = any(
+            each.path == path and each.name == alert and "absent(" in each.body["expr"] for each in ALERTS
+        )
+        elsewhere = {
+            name.replace(f'="{NAMESPACE}"', '="elsewhere"'): each for name, each in scenario["fires"].items()
+        }
+        yield as_test(f"{title}, in another namespace", alert, after, elsewhere, fires=misses)
 
 
 def as_test(name: str, alert: str, after: str, series: dict[str, str], *, fires: bool) -> dict[str, Any]:
@@ -74,13 +81,14 @@ def test_every_alert_has_scenarios_of_both_kinds_when_counted(path: Path) -> Non
 @with_promtool
 @pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 def test_alerts_fire_and_stay_silent_when_played(path: Path, tmp_path: Path) -> None:
-    test_file = tmp_path / "rules.test.yaml"
+    rules, test_file = tmp_path / path.name, tmp_path / "rules.test.yaml"
+    rules.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
     test_file.write_text(
         yaml.safe_dump(
-            {"rule_files": [str(path)], "evaluation_interval": "1m", "tests": list(rule_tests(path))}
+            {"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": list(rule_tests(path))}
         )
     )
-    run_promtool("check", "rules", str(path))
+    run_promtool("check", "rules", str(rules))
     run_promtool("test", "rules", str(test_file))
 
 

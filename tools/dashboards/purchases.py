@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools.dashboard_panels import Dashboard, Number, Panel, Row
 
-_ROUTES = 'pod=~"gateway-http-.*",method="POST",route=~"/vehicle/.+/initialize-sale|/payment"'
+_ROUTES = 'job="gateway",endpoint="http",method="POST",route=~"/vehicle/.+/initialize-sale|/payment"'
 _BURN = "gateway:purchase_requests:error_ratio_rate{window}{{NS}} / 0.001"
 
 PURCHASES = Dashboard(

@@ -14,7 +14,7 @@ spec:
   selector:
     matchLabels:
       {{- include "autodeal.selector" (dict "root" $) | nindent 6 }}
-  targetLabels: [app.kubernetes.io/name, app.kubernetes.io/component]
+  jobLabel: app.kubernetes.io/name
   endpoints:
     - port: http
       path: /metrics
@@ -28,6 +28,7 @@ spec:
 {{- end }}
 {{- end }}
 
+{{/* The rules watch the release that brings them, whatever its name and namespace. */}}
 {{- define "autodeal.rules" -}}
 {{- if .Values.monitoring.rules.enabled }}
 {{- range $path, $file := .Files.Glob "rules/*.yaml" }}
@@ -40,7 +41,8 @@ metadata:
     {{- include "autodeal.labels" (dict "root" $) | nindent 4 }}
     {{- toYaml $.Values.monitoring.rules.labels | nindent 4 }}
 spec:
-  {{- $file | toString | trim | nindent 2 }}
+  {{- $rules := $file | toString | trim | replace "NAMESPACE" $.Release.Namespace | replace "RELEASE" $.Release.Name }}
+  {{- $rules | replace "runbook_url: docs/runbooks/" (printf "runbook_url: %s/" $.Values.monitoring.rules.runbooks) | nindent 2 }}
 {{- end }}
 {{- end }}
 {{- end }}

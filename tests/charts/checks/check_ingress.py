@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.charts.render_charts import NAMESPACE, Json, Release
+from tests.charts.render_charts import Json, Release
 
 from autodeal_platform.run_http import KEEP_ALIVE_SECONDS
 
@@ -46,7 +46,7 @@ def alb(release: Release, way: str) -> dict[str, str]:
     values, settings = release.values["ingress"][way], release.values["settings"]
     idle, drain = idle_seconds(release), settings["HTTP_DRAIN_TIMEOUT_SECONDS"]
     wanted = {
-        "group.name": f"{NAMESPACE}-{way}",
+        "group.name": f"{release.case.namespace}-{way}",
         "scheme": "internet-facing",
         "target-type": "ip",
         "listen-ports": '[{"HTTP":80},{"HTTPS":443}]',

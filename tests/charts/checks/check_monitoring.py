@@ -26,16 +26,20 @@ def check_service_monitor(release: Release) -> Iterator[str]:
     endpoints = [{"port": port, "path": "/metrics", "interval": values["interval"]} for port in sorted(ports)]
     if monitor["spec"].get("endpoints") != endpoints:
         yield f"Prometheus reads {monitor['spec'].get('endpoints')}"
-    if monitor["spec"].get("targetLabels") != ["app.kubernetes.io/name", "app.kubernetes.io/component"]:
-        yield f"metrics are labelled by {monitor['spec'].get('targetLabels')}"
+    jobs = {service["metadata"]["labels"].get(str(monitor["spec"].get("jobLabel"))) for service in services}
+    if jobs != {release.case.chart}:
+        yield f"metrics are of the jobs {jobs}, which no rule reads"
 
 
 def check_rules_as_they_stand(release: Release) -> Iterator[str]:
-    """Each file of rules becomes one PrometheusRule, its own templates untouched."""
-    labels = release.values["monitoring"]["rules"]["labels"].items()
+    """Each file of rules becomes one PrometheusRule of the release's own, its own templates untouched."""
+    values = release.values["monitoring"]["rules"]
+    labels = values["labels"].items()
     for rule in release.of("PrometheusRule"):
         name = rule["metadata"]["name"].removeprefix(f"{release.name}-")
         text = (release.folder / "rules" / f"{name}.yaml").read_text("utf-8")
+        text = text.replace("NAMESPACE", release.case.namespace).replace("RELEASE", release.name)
+        text = text.replace("runbook_url: docs/runbooks/", f"runbook_url: {values['runbooks']}/")
         if rule["spec"] != yaml.safe_load(text):
             yield f"the rules of {name} were changed"
         if not labels <= rule["metadata"]["labels"].items():
