@@ -12,7 +12,7 @@ import botocore.session
 from tests.deployment.places import ROOT
 
 from autodeal_contracts import topics
-from autodeal_contracts.topics import DEAD_LETTER_TOPICS, TOPICS
+from autodeal_contracts.topics import DEAD_LETTER_TOPICS, TOPICS, topics_of
 
 TABLE_MODULE = ROOT / "services/payment/src/autodeal_payment/adapters/dynamodb_table.py"
 """The one module that `migrate` runs and the service does not."""
@@ -80,6 +80,38 @@ def topic_actions() -> set[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
     return {f"kafka-cluster:{ADMIN_ACTIONS[call]}" for call in calls & ADMIN_ACTIONS.keys()}
+
+
+def modules_with_admin_rights() -> set[str]:
+    """Return the names of the modules of the product that make Kafka's admin client."""
+    return {
+        path.name
+        for folder in ("libs", "services")
+        for path in (ROOT / folder).glob("*/src/**/*.py")
+        for node in ast.walk(_parsed(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "make_admin"
+    }
+
+
+def producer_options() -> set[str]:
+    """Return what producers are made with: a sequence of their own, or transactions, want rights."""
+    (maker,) = (
+        node
+        for node in ast.walk(_parsed(TOPICS_CODE / "kafka_clients.py"))
+        if isinstance(node, ast.FunctionDef) and node.name == "make_producer"
+    )
+    return {
+        word.arg
+        for node in ast.walk(maker)
+        if isinstance(node, ast.Call)
+        for word in node.keywords
+        if word.arg
+    }
+
+
+def made_topics(service: str) -> set[str]:
+    """Return the topics that a service's `topics` command makes."""
+    return {topic.name for topic in topics_of(service)}
 
 
 def written_topics(service: str) -> set[str]:

@@ -14,6 +14,7 @@ from tests.deployment.chart_facts import (
     hook_service_account,
     lag_readings,
     service_account,
+    settings,
 )
 from tests.deployment.places import SERVICES, Document, facts
 
@@ -55,7 +56,10 @@ def needed(environment: str) -> dict[tuple[str, str], set[Grant]]:
     arns = Arns.of(environment)
     wanted: dict[tuple[str, str], set[Grant]] = {}
     for service in SERVICES:
-        wanted[NAMESPACE, service_account(service)] = set(_running(service, arns))
+        wanted[NAMESPACE, service_account(service)] = {
+            *_running(service, arns),
+            *_producing(service, environment, arns),
+        }
         wanted[NAMESPACE, hook_service_account(service)] = set(_preparing(service, arns))
     wanted["keda", "keda-operator"] = set(_scaling(environment, arns))
     wanted["external-secrets", "external-secrets"] = set(_secrets(external_secret_keys(environment), arns))
@@ -72,16 +76,22 @@ def _running(service: str, arns: Arns) -> Iterator[Grant]:
     pool = arns.of_service("cognito-idp", f"userpool/{arns.user_pool}")
     yield from ((action, pool) for action in code_needs.people_actions(service))
     yield "kafka-cluster:Connect", arns.kafka("cluster")
-    yield "kafka-cluster:WriteDataIdempotently", arns.kafka("cluster")
-    for topic in code_needs.written_topics(service):
-        yield "kafka-cluster:DescribeTopic", arns.kafka("topic", topic)
-        yield "kafka-cluster:WriteData", arns.kafka("topic", topic)
     for topic in code_needs.read_topics(service):
         yield "kafka-cluster:DescribeTopic", arns.kafka("topic", topic)
         yield "kafka-cluster:ReadData", arns.kafka("topic", topic)
     for group in code_needs.groups(service):
         yield "kafka-cluster:DescribeGroup", arns.kafka("group", group)
         yield "kafka-cluster:AlterGroup", arns.kafka("group", group)
+
+
+def _producing(service: str, environment: str, arns: Arns) -> Iterator[Grant]:
+    options, given = code_needs.producer_options(), settings(service, environment)
+    assert "transactional_id" not in options, "transactions want rights of their own"
+    if "enable_idempotence" in options and given.get("KAFKA_IDEMPOTENT_PRODUCER", "true") == "true":
+        yield "kafka-cluster:WriteDataIdempotently", arns.kafka("cluster")
+    for topic in code_needs.written_topics(service):
+        yield "kafka-cluster:DescribeTopic", arns.kafka("topic", topic)
+        yield "kafka-cluster:WriteData", arns.kafka("topic", topic)
 
 
 def _preparing(service: str, arns: Arns) -> Iterator[Grant]:
@@ -91,7 +101,7 @@ def _preparing(service: str, arns: Arns) -> Iterator[Grant]:
         table = arns.of_service("dynamodb", f"table/{TABLE}")
         yield from ((action, table) for action in code_needs.migration_actions())
     yield "kafka-cluster:Connect", arns.kafka("cluster")
-    for topic in code_needs.written_topics(service) | code_needs.read_topics(service):
+    for topic in code_needs.made_topics(service):
         yield from ((action, arns.kafka("topic", topic)) for action in code_needs.topic_actions())
 
 

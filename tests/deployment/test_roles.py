@@ -73,6 +73,17 @@ def test_new_call_needs_a_right_when_it_is_written(tmp_path: Path, code: str, ac
     assert code_needs.table_actions([source]) == {action}
 
 
+def test_admin_client_is_the_topics_commands_alone_when_searched() -> None:
+    """What serves and works asks the brokers for nothing but to write, to read and to be of its group."""
+    assert code_needs.modules_with_admin_rights() == {"topics_admin.py", "topics_command.py"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_topics_that_are_made_are_those_written_and_read_when_compared(service: str) -> None:
+    used = code_needs.written_topics(service) | code_needs.read_topics(service)
+    assert code_needs.made_topics(service) == used
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_addresses_of_charts_and_account_agree_when_compared(environment: str) -> None:
     known = facts(environment)
