@@ -11,6 +11,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from tests.cluster.any_user import AnyUser
 from tests.cluster.disturbances import Disturbances
 from tests.cluster.place import Place, run
 from tests.cluster.platform_install import SERVICES, Images, PlatformInstall, copy_charts
@@ -72,6 +73,7 @@ def install(verdicts: Verdicts, platform: PlatformInstall, load: PurchaseLoad) -
             return False
     for service in SERVICES:
         verdicts.check(f"helm test {service}", partial(helm_test, platform, service))
+    verdicts.check("any user serves, works and migrates", AnyUser(place=platform.place).run_all)
     return verdicts.check("purchases end sold", lambda: load.during("first", lambda: ""))
 
 
