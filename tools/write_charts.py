@@ -143,7 +143,8 @@ helm test {service} --namespace autodeal
 
 Needs Kubernetes {kube} or newer, and Helm 3.17 or 4. `values-dev.yaml`, `values-sandbox.yaml` and
 `values-live.yaml` are for a developer's cluster, for a cluster against the provider's sandbox, and for
-customers. What is not in this table is refused.
+customers. What is not in this table is refused; so is an installation in whose values something of yours is
+missing, and [the guide](../../docs/operating.md#values) says where each comes from.
 
 | value | default | meaning |
 |---|---|---|

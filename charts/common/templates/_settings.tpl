@@ -7,7 +7,28 @@
 {{- end }}
 {{- end }}
 
+{{/* Takes path and values: the paths of texts that only hold a place, as the values files mark them. */}}
+{{- define "autodeal.placeholders" -}}
+{{- range $name, $value := .values }}
+{{- $path := list $.path $name | compact | join "." }}
+{{- if kindIs "map" $value }}
+{{- include "autodeal.placeholders" (dict "path" $path "values" $value) }}
+{{- else if and (kindIs "string" $value) (regexMatch "000000|replace-with|[.]example(/|$)|^(111111111111|222222222222)[.]" $value) }}
+{{- printf "%s " $path }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A render without a cluster may show them; an installation would stand there and wait for nobody. */}}
+{{- define "autodeal.refusePlaceholders" -}}
+{{- $unfilled := include "autodeal.placeholders" (dict "path" "" "values" .Values) | trim -}}
+{{- if and $unfilled (not .Values.allowPlaceholders) (lookup "v1" "ServiceAccount" .Release.Namespace "default") }}
+{{- fail (printf "these values still hold a place for your own: %s (docs/operating.md#values says where each comes from; allowPlaceholders installs all the same)" ($unfilled | replace " " ", ")) }}
+{{- end }}
+{{- end }}
+
 {{- define "autodeal.settingsMap" -}}
+{{- include "autodeal.refusePlaceholders" . -}}
 apiVersion: v1
 kind: ConfigMap
 metadata:
