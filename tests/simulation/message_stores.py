@@ -41,13 +41,13 @@ class SimulatedOutboxStore(MemoryOutboxStore):
         await self._chance.pause()
         await super().close()
 
-    async def balance(self, busy: Callable[[], Collection[int]]) -> None:
+    async def balance(self, busy: Callable[[], Collection[int]], *, can_send: bool = True) -> None:
         await self._chance.reach(StoreAwayError)
         if self._chance.befalls("rebalance"):
             # Somebody else may take them while this one still sends: shares only save work.
             self._outbox.forget_member(self._name)
         self._outbox.members.add(self._name)
-        await super().balance(busy)
+        await super().balance(busy, can_send=can_send)
 
     async def read(self, *, limit: int, exclude: Collection[int], keys: frozenset[str] | None) -> Batch:
         await self._chance.reach(StoreAwayError)

@@ -216,6 +216,40 @@ async def test_shards_are_taken_over_when_a_relay_dies(
     assert len(await read(second)) == 40
 
 
+async def test_shards_go_to_those_that_can_send_and_come_back_when_it_can_again(
+    outbox: OutboxUnderTest, open_store: OpenStore
+) -> None:
+    cut_off = await the_only_one(open_store)
+    await cut_off.balance(no_shards, can_send=False)
+    assert len(cut_off.held) == SHARDS, "nobody else is there to send"
+    other = await open_store("other")
+    for _ in range(3):
+        await cut_off.balance(no_shards, can_send=False)
+        await other.balance(no_shards)
+    assert not cut_off.held
+    assert len(other.held) == SHARDS
+    for _ in range(3):
+        await other.balance(no_shards, can_send=False)
+        await cut_off.balance(no_shards, can_send=False)
+    assert len(other.held) == len(cut_off.held) == SHARDS // 2, "none can send: all keep trying"
+    await cut_off.balance(no_shards, can_send=False)
+    await outbox.crash(other)
+    await settle(cut_off)
+    assert len(cut_off.held) == SHARDS
+
+
+async def test_a_shard_is_kept_from_those_that_can_send_when_records_are_in_flight(
+    open_store: OpenStore,
+) -> None:
+    cut_off = await the_only_one(open_store)
+    other = await open_store("other")
+    await other.balance(no_shards)
+    await cut_off.balance(lambda: [3], can_send=False)
+    await other.balance(no_shards)
+    assert not cut_off.held, "it reads no more"
+    assert other.held == frozenset(range(SHARDS)) - {3}
+
+
 async def test_a_surplus_shard_is_kept_from_others_when_records_are_in_flight(
     outbox: OutboxUnderTest, open_store: OpenStore
 ) -> None:

@@ -29,6 +29,19 @@ def test_a_member_counts_itself_when_the_others_do_not_see_it_yet() -> None:
     assert len(decide_share(shards=8, me="b", members=["a"], holders={}).take) == 4
 
 
+def test_a_member_that_cannot_send_has_no_share_when_another_can() -> None:
+    holders = dict.fromkeys(range(8), "a")
+    assert decide_share(shards=8, me="a", members=["a", "b"], holders=holders, unable=["a"]).surplus == list(
+        range(8)
+    )
+    assert len(decide_share(shards=8, me="b", members=["a", "b"], holders={}, unable=["a"]).take) == 8
+
+
+def test_shares_are_as_ever_when_no_member_can_send() -> None:
+    share = decide_share(shards=8, me="a", members=["a", "b"], holders={}, unable=["a", "b"])
+    assert len(share.take) == 4
+
+
 @given(
     shards=some.integers(1, 70),
     first_count=some.integers(1, 6),

@@ -19,6 +19,7 @@ from autodeal_messaging.nudge import Nudge
 from autodeal_messaging.outbox.metrics import SET_ASIDE_NOW
 from autodeal_messaging.outbox.port import OutboxRecord, OutboxStore
 from autodeal_messaging.parking.unsendable import UnsendableGuard, UnsendableStore
+from autodeal_messaging.relay_reach import KafkaReach
 from autodeal_messaging.relay_round import RelayLimits, RelayRound
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,8 @@ class Relay:
 
     A send that fails has an unknown outcome, so its producer is thrown away with all that is in
     flight, and a new one reads again from the outbox after a pause. While Kafka is away the outbox
-    grows and nothing else happens.
+    grows and nothing else happens. A relay that alone cannot reach it hands its shards, of which nothing
+    is in flight any more, to those that can.
 
     With `unsendable`, an event that Kafka refuses for good, being too large, is set aside with the later
     ones of its key and stops nobody else.
@@ -67,6 +69,7 @@ class Relay:
         self._alone: frozenset[Any] = frozenset()
         self._refused: Sequence[OutboxRecord] = ()
         self._round: RelayRound | None = None
+        self._reach = KafkaReach(name, self._limits, lambda: asyncio.get_running_loop().time())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until told to stop; then finish what is in flight within the drain time-out."""
@@ -93,7 +96,7 @@ class Relay:
 
     async def _relay_with_store(self, stop: asyncio.Event, backoff: Backoff) -> None:
         """Relay while the store can be reached; raises its error when it cannot."""
-        await self._store.balance(self._busy_shards)
+        await self._store.balance(self._busy_shards, can_send=self._reach.can_send)
         upkeep = asyncio.create_task(self._keep_up())
         rounds = asyncio.create_task(self._relay_in_rounds(stop, backoff))
         try:
@@ -112,6 +115,21 @@ class Relay:
             failure = await self._run_round(stop, backoff)
             if failure is not None and not await self._set_aside(failure):
                 await self._note_failure("relay.send_failed", failure, backoff, stop)
+                if not self._reach.can_send:
+                    await self._leave_it_to_others(stop)
+
+    async def _leave_it_to_others(self, stop: asyncio.Event) -> None:
+        """Hand over the shards and pause, if there are relays that can send; else go on trying."""
+        loop = asyncio.get_running_loop()
+        # Before Kafka is tried again: a client that finds it may still not get anything through.
+        await self._store.balance(self._busy_shards, can_send=False)
+        pause_until = None
+        # Shards come back in the middle of it when the others have gone, or cannot send either.
+        while not (self._store.held or stop.is_set()):
+            pause_until = pause_until or loop.time() + self._reach.next_pause_seconds()
+            if loop.time() >= pause_until:
+                return
+            await self._nudge.wait(pause_until - loop.time())
 
     async def _set_aside(self, failure: Exception) -> bool:
         """Deal with a batch that Kafka refuses for good; tell whether the relay may go on at once."""
@@ -132,7 +150,9 @@ class Relay:
             try:
                 await producer.start()
             except Exception as error:  # noqa: BLE001  # aiokafka raises more than its own errors here
+                self._reach.note_not_found()
                 return error
+            self._reach.note_found()
             self._round = RelayRound(
                 self._store,
                 producer,
@@ -144,6 +164,7 @@ class Relay:
             )
             await self._round.run(stop)
             self._refused = self._round.refused
+            self._reach.note_end_of(self._round)
             if self._round.acknowledged_count:
                 backoff.reset()
             return self._round.failure
@@ -160,7 +181,7 @@ class Relay:
         while True:
             await asyncio.sleep(self._store.balance_interval_seconds)
             before = self._store.held
-            await self._store.balance(self._busy_shards)
+            await self._store.balance(self._busy_shards, can_send=self._reach.can_send)
             if self._store.held - before:
                 self._nudge.ring()
             OUTBOX_SHARDS_HELD.labels(self._name).set(len(self._store.held))

@@ -41,6 +41,12 @@ class RelayLimits:
     retry_first_seconds: float = 0.2
     """The pause after a failure, of Kafka's or the store's; it doubles while nothing gets through."""
     retry_maximum_seconds: float = 5.0
+    give_up_seconds: float = 18.0
+    """So long may nothing get through while something waits; then the shards go to relays that can send.
+    Three leases: a broker that restarts, or a leader that moves, is back by then."""
+    aside_first_seconds: float = 6.0
+    """The pause without shards before Kafka is tried again; it doubles while nothing gets through."""
+    aside_maximum_seconds: float = 60.0
 
 
 class RelayRound:
@@ -77,6 +83,8 @@ class RelayRound:
         self._poll_seconds = limits.poll_first_seconds
         self._poll_at = 0.0
         self.acknowledged_count = 0
+        self.had_nothing_to_send = False
+        """Whether at some moment nothing waited in its shards."""
         self.failure: Exception | None = None
         """The first error of a send, if there was one."""
         self.refused: Sequence[OutboxRecord] = ()
@@ -115,6 +123,7 @@ class RelayRound:
         records = await self._guard.sendable(batch.records)
         if self.failure is not None:
             return
+        self.had_nothing_to_send |= not (records or self._in_flight)
         # Counted as in flight before anything is awaited, so that `busy_shards` knows of them.
         self._in_flight.update((record.position, record.shard) for record in records)
         await self._dispatch(records)

@@ -84,10 +84,10 @@ class DynamoOutboxStore:
         """The shards that are read."""
         return self._leases.held
 
-    async def balance(self, busy: Callable[[], Collection[int]]) -> None:
+    async def balance(self, busy: Callable[[], Collection[int]], *, can_send: bool = True) -> None:
         """Renew the lease, and take and give up shards by what all members hold now."""
         async with self._reading_or_balancing:
-            await self._leases.renew_and_balance(busy)
+            await self._leases.renew_and_balance(busy, can_send=can_send)
 
     async def read(self, *, limit: int, exclude: Collection[Position], keys: frozenset[str] | None) -> Batch:
         """Return records of the held shards, or only of those that the keys belong to."""

@@ -53,13 +53,15 @@ class ShardLeases:
         """The shards to read: those held and not about to be given up."""
         return frozenset(self._mine - self._leaving)
 
-    async def renew_and_balance(self, busy: Callable[[], Collection[int]]) -> None:
+    async def renew_and_balance(self, busy: Callable[[], Collection[int]], *, can_send: bool) -> None:
         """Renew, look at everyone's leases, and take or give up shards."""
-        await self._renew()
-        members, holders = await self._look()
+        await self._renew(can_send=can_send)
+        members, unable, holders = await self._look()
         self._mine = {shard for shard, holder in holders.items() if holder == self._owner}
         living = {shard: holder for shard, holder in holders.items() if holder in members}
-        share = decide_share(shards=self._shards, me=self._owner, members=members, holders=living)
+        share = decide_share(
+            shards=self._shards, me=self._owner, members=members, holders=living, unable=unable
+        )
         for shard in share.take:
             if await self._change_holder(shard, seen=holders.get(shard), holder=self._owner):
                 self._mine.add(shard)
@@ -75,19 +77,21 @@ class ShardLeases:
         self._leaving.clear()
         await self._client.delete_item(TableName=self._table, Key=self._key(MEMBER_PREFIX + self._owner))
 
-    async def _renew(self) -> None:
+    async def _renew(self, *, can_send: bool) -> None:
         now = self._now()
+        unable: dict[str, Any] = {} if can_send else {"cannot_send": {"BOOL": True}}
         await self._client.put_item(
             TableName=self._table,
             Item={
                 **self._key(MEMBER_PREFIX + self._owner),
                 "renewed_at": {"N": f"{now:.3f}"},
                 "expires_at": {"N": str(int(now) + KEEP_DEAD_SECONDS)},
+                **unable,
             },
         )
 
-    async def _look(self) -> tuple[set[str], dict[int, str]]:
-        """Return the living members, and who was last to take each shard."""
+    async def _look(self) -> tuple[set[str], set[str], dict[int, str]]:
+        """Return the living members, those of them that cannot send, and who was last to take each shard."""
         found = await self._client.query(
             TableName=self._table,
             KeyConditionExpression="pk = :leases",
@@ -96,15 +100,18 @@ class ShardLeases:
         )
         oldest = self._now() - self._lease_seconds
         members: set[str] = set()
+        unable: set[str] = set()
         holders: dict[int, str] = {}
         for item in found["Items"]:
             name = item["sk"]["S"]
             if name.startswith(MEMBER_PREFIX):
                 if float(item["renewed_at"]["N"]) >= oldest:
                     members.add(name.removeprefix(MEMBER_PREFIX))
+                    if "cannot_send" in item:
+                        unable.add(name.removeprefix(MEMBER_PREFIX))
             elif "holder" in item:
                 holders[int(name.removeprefix(SHARD_PREFIX))] = item["holder"]["S"]
-        return members, holders
+        return members, unable, holders
 
     async def _change_holder(self, shard: int, *, seen: str | None, holder: str | None) -> bool:
         """Name another holder if it is still the one that was seen; tell whether it was."""

@@ -19,6 +19,8 @@ class MemoryOutbox:
         self.now = now
         self.records: dict[int, OutboxRecord] = {}
         self.members: set[str] = set()
+        self.unable: set[str] = set()
+        """Members that cannot send."""
         self.holders: dict[int, str] = {}
         self._next_position = 1
 
@@ -39,6 +41,7 @@ class MemoryOutbox:
     def forget_member(self, name: str) -> None:
         """Release what a member holds, as a store does for one that died."""
         self.members.discard(name)
+        self.unable.discard(name)
         self.holders = {shard: holder for shard, holder in self.holders.items() if holder != name}
 
 
@@ -61,13 +64,18 @@ class MemoryOutboxStore:
         self._outbox.forget_member(self._name)
         self._leaving.clear()
 
-    async def balance(self, busy: Callable[[], Collection[int]]) -> None:
+    async def balance(self, busy: Callable[[], Collection[int]], *, can_send: bool = True) -> None:
         """Take and give up shards."""
+        if can_send:
+            self._outbox.unable.discard(self._name)
+        else:
+            self._outbox.unable.add(self._name)
         share = decide_share(
             shards=self._outbox.shards,
             me=self._name,
             members=self._outbox.members,
             holders=self._outbox.holders,
+            unable=self._outbox.unable,
         )
         self._outbox.holders.update(dict.fromkeys(share.take, self._name))
         self._leaving = set(share.surplus)

@@ -69,12 +69,14 @@ class OutboxStore(Protocol):
         """Give up every shard and disconnect; never raises."""
         ...
 
-    async def balance(self, busy: Callable[[], Collection[int]]) -> None:
+    async def balance(self, busy: Callable[[], Collection[int]], *, can_send: bool = True) -> None:
         """Take free shards, also those of the dead, up to a fair share, and give up what is above it.
 
         A surplus shard is no longer read from the moment this decides so, and is given up by the first
         call that does not find it among the `busy` ones, which have records in flight. `busy` is asked
         at that moment, while no read is under way.
+
+        A relay that says it cannot send has no share as long as another one can; what it holds is surplus.
         """
         ...
 

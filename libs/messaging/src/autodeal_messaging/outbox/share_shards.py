@@ -17,15 +17,27 @@ class Share:
     """Held shards to give up."""
 
 
-def decide_share(*, shards: int, me: str, members: Collection[str], holders: Mapping[int, str]) -> Share:
+def decide_share(
+    *,
+    shards: int,
+    me: str,
+    members: Collection[str],
+    holders: Mapping[int, str],
+    unable: Collection[str] = (),
+) -> Share:
     """Decide what member `me` takes or gives up.
 
     `holders` names the holder of each shard that a living member holds. Members are ranked by name and
     the first ones get the remainder, so shares differ by one at most and each member knows its own.
+
+    Members that say they are `unable` to send get none, unless all are: then nobody is better off with
+    their shards, and all keep trying, and measuring what waits.
     """
-    ranked = sorted({*members, me})
-    rank = ranked.index(me)
-    fair = shards // len(ranked) + (1 if rank < shards % len(ranked) else 0)
+    living = {*members, me}
+    ranked = sorted(living.difference(unable) or living)
+    fair = 0
+    if me in ranked:
+        fair = shards // len(ranked) + (1 if ranked.index(me) < shards % len(ranked) else 0)
     held = sorted(shard for shard, holder in holders.items() if holder == me)
     free = [shard for shard in range(shards) if shard not in holders]
     wanted = min(max(0, fair - len(held)), len(free))

@@ -25,6 +25,8 @@ DEPTH_CAP = 100_000
 CLOSE_TIMEOUT_SECONDS = 2.0
 MEMBER = 32_767
 """Beside the shards: every relay shares this lock, so that one without shards is counted too."""
+UNABLE = 32_766
+"""Shared by the relays that cannot send."""
 
 # This session runs three statements only, and each must walk the one index: a plan chosen while the
 # table was empty would sort the whole backlog on every read once there is one. Planned each time,
@@ -37,6 +39,8 @@ PREPARE_SESSION = """
 """
 _NAMESPACE = "SELECT hashtext('outbox'::regclass::oid::text)"
 _JOIN = "SELECT pg_advisory_lock_shared($1, $2), pg_backend_pid()::text AS pid"
+_SAY_UNABLE = "SELECT pg_advisory_lock_shared($1, $2)"
+_SAY_ABLE = "SELECT pg_advisory_unlock_shared($1, $2)"
 _WHO_HOLDS_WHAT = """
     SELECT pid::text, objid::int AS shard FROM pg_locks
     WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid::bigint = $1
@@ -93,6 +97,7 @@ class PostgresOutboxStore:
         self._connection: asyncpg.Connection | None = None
         self._namespace = 0
         self._me = ""
+        self._said_unable = False
         self._held: set[int] = set()
         self._leaving: set[int] = set()
 
@@ -101,6 +106,7 @@ class PostgresOutboxStore:
         self._connection = connection = await self._connect()
         await connection.execute(PREPARE_SESSION)
         self._namespace = await connection.fetchval(_NAMESPACE)
+        self._said_unable = False
         self._me = await connection.fetchval(_JOIN, self._namespace, MEMBER, column=1)
 
     async def close(self) -> None:
@@ -122,14 +128,20 @@ class PostgresOutboxStore:
         """The shards that are read."""
         return frozenset(self._held - self._leaving)
 
-    async def balance(self, busy: Callable[[], Collection[int]]) -> None:
+    async def balance(self, busy: Callable[[], Collection[int]], *, can_send: bool = True) -> None:
         """Take and give up shards by what all members hold now."""
         async with self._one_at_a_time:
             connection = self._session()
+            if can_send == self._said_unable:
+                await connection.execute(_SAY_ABLE if can_send else _SAY_UNABLE, self._namespace, UNABLE)
+                self._said_unable = not can_send
             locks = await connection.fetch(_WHO_HOLDS_WHAT, self._namespace % 2**32)
             members = {lock["pid"] for lock in locks if lock["shard"] == MEMBER}
+            unable = {lock["pid"] for lock in locks if lock["shard"] == UNABLE}
             holders = {lock["shard"]: lock["pid"] for lock in locks if lock["shard"] < self._shards}
-            share = decide_share(shards=self._shards, me=self._me, members=members, holders=holders)
+            share = decide_share(
+                shards=self._shards, me=self._me, members=members, holders=holders, unable=unable
+            )
             if share.take:
                 tried = await connection.fetch(_TAKE, self._namespace, share.take)
                 self._held.update(row["shard"] for row in tried if row["taken"])
