@@ -1,6 +1,7 @@
 """Measure everything, or what is named: `python -m bench [sale] [gateway] [relay] …`.
 
-Writes `bench/results.json` and the table in `docs/performance.md`. Let nothing else run meanwhile.
+Writes `bench/results.json` and the tables in `docs/performance.md` and `docs/scaling.md`. Let nothing else
+run meanwhile.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from bench.messaging import (
     measure_upkeep,
     measure_vacuum,
 )
+from bench.process_table import write_process_table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results.json"
@@ -107,6 +109,7 @@ def _store(benchmark: str, measured: list[Measurement], load_before: float) -> N
     RESULTS.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
     page = PART.sub(lambda part: part[1] + _table(stored) + part[2], PAGE.read_text(encoding="utf-8"))
     PAGE.write_text(page, encoding="utf-8")
+    write_process_table(stored)
 
 
 def _table(stored: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
-"""What a purchase costs the engines: `python -m bench.measure_purchase_costs [PURCHASES] [A SECOND]`.
+"""What a purchase costs: `python -m bench.measure_purchase_costs [--write] [PURCHASES] [A SECOND]`.
 
 The whole platform runs on Apache Kafka, PostgreSQL and DynamoDB Local (a JDK and Maven). Every purchase is
-paid by Pix and sold. What idle processes use is measured before, and taken off. Nothing here depends on
-how fast the machine is; `docs/scaling.md` reckons with it.
+paid by Pix and sold. What idle processes use is measured before, and taken off. Units, rows and bytes do not
+depend on how fast the machine is; CPU does, so let nothing else run. `--write` puts what was found into
+`docs/scaling.md`, which reckons with it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from autodeal_devstack.engines.run_engines import running_engines
 from autodeal_devstack.purchases.buy_cars import Pace, Platform, buy_cars
 from autodeal_devstack.stack import running_stack
 from autodeal_devstack.stack.stack import Stack
+from bench.cost_sheet import CostSheet
 from bench.request_unit_meter import RequestUnitMeter, metered
 
 IDLE_SECONDS = 30.0
@@ -31,6 +33,7 @@ SETTLE_SECONDS = 8.0
 """After the last sale: outboxes empty themselves, offsets are committed."""
 
 _COMMITS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+_WAL_BYTES = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint"
 _TABLES = """
     SELECT relname AS name, n_live_tup AS rows, n_tup_ins + n_tup_upd + n_tup_del AS writes,
            pg_total_relation_size(relid) AS bytes
@@ -38,7 +41,7 @@ _TABLES = """
 """
 
 
-async def main(purchases: int, per_second: float) -> int:
+async def main(sheet: CostSheet, purchases: int, per_second: float) -> int:
     """Measure and print; 1 when a purchase failed."""
     meter = RequestUnitMeter()
     async with running_engines(EngineChoice.REAL, need={"dynamodb"}) as endpoints:
@@ -49,43 +52,59 @@ async def main(purchases: int, per_second: float) -> int:
         ):
             connection = await asyncpg.connect(stack.database_url)
             await asyncio.sleep(SETTLE_SECONDS)
-            idle = await _idle(meter, connection)
+            idle = await _idle(sheet, meter, connection)
             before, cpu_before = await _tables(connection), _cpu_seconds()
             commits_before, began = await connection.fetchval(_COMMITS), time.perf_counter()
+            wal_before = await connection.fetchval(_WAL_BYTES)
             meter.reset()
             report = await _buy(stack, purchases, per_second)
             await asyncio.sleep(SETTLE_SECONDS)
             seconds = time.perf_counter() - began
-            _say("purchases", f"{report.sold} of {report.begun} sold in {seconds:.0f} s")
-            for name, cpu_seconds in _cpu_seconds().items():
-                used_ms = (cpu_seconds - cpu_before[name] - idle[name] * seconds) / purchases * 1000
-                _say(f"  cpu of {name}", f"{used_ms:.1f} ms a purchase")
+            sheet.say("purchases", f"{report.sold} of {report.begun} sold in {seconds:.0f} s")
+            _tell_cpu(sheet, cpu_before, idle, seconds, purchases)
             for problem in report.problems:
-                _say("  failed", problem)
-            _tell_dynamodb(meter, idle, seconds, purchases)
+                sheet.say("  failed", problem)
+            _tell_dynamodb(sheet, meter, idle, seconds, purchases)
+            wal = await connection.fetchval(_WAL_BYTES) - wal_before - idle["wal bytes"] * seconds
+            sheet.say("postgres WAL", f"{wal / purchases:,.0f} bytes")
             commits = await connection.fetchval(_COMMITS) - commits_before
-            _say("postgres commits", f"{(commits - idle['commits'] * seconds) / purchases:.1f}")
-            _tell_postgres(before, await _tables(connection), purchases)
+            sheet.say("postgres commits", f"{(commits - idle['commits'] * seconds) / purchases:.1f}")
+            _tell_postgres(sheet, before, await _tables(connection), purchases)
             await connection.close()
-            await _tell_kafka(stack, purchases)
-            await _tell_items(endpoints.dynamodb_url, stack.dynamodb_table, purchases)
+            await _tell_kafka(sheet, stack, purchases)
+            await _tell_items(sheet, endpoints.dynamodb_url, stack.dynamodb_table, purchases)
             return 0 if report.is_clean else 1
 
 
-async def _idle(meter: RequestUnitMeter, connection: asyncpg.Connection) -> dict[str, float]:
+async def _idle(
+    sheet: CostSheet, meter: RequestUnitMeter, connection: asyncpg.Connection
+) -> dict[str, float]:
     """Return what nobody's purchases cost a second."""
     meter.reset()
     commits, cpu = await connection.fetchval(_COMMITS), _cpu_seconds()
+    wal = await connection.fetchval(_WAL_BYTES)
     await asyncio.sleep(IDLE_SECONDS)
     found = {
         "reads": meter.read_units / IDLE_SECONDS,
         "writes": meter.write_units / IDLE_SECONDS,
         "commits": (await connection.fetchval(_COMMITS) - commits) / IDLE_SECONDS,
+        "wal bytes": (await connection.fetchval(_WAL_BYTES) - wal) / IDLE_SECONDS,
     }
-    _say("idle, a second", ", ".join(f"{value:.1f} {name}" for name, value in found.items()))
+    sheet.say("idle, a second", ", ".join(f"{value:.1f} {name}" for name, value in found.items()))
     used = {name: (after - cpu[name]) / IDLE_SECONDS for name, after in _cpu_seconds().items()}
-    _say("idle, of a core", ", ".join(f"{share:.3f} {name}" for name, share in used.items()))
+    sheet.say("idle, of a core", ", ".join(f"{share:.3f} {name}" for name, share in used.items()))
     return found | used
+
+
+def _tell_cpu(
+    sheet: CostSheet, before: dict[str, float], idle: dict[str, float], seconds: float, purchases: int
+) -> None:
+    total_ms = 0.0
+    for name, cpu_seconds in _cpu_seconds().items():
+        used_ms = (cpu_seconds - before[name] - idle[name] * seconds) / purchases * 1000
+        sheet.say(f"  CPU of `{name}`", f"{used_ms:.1f} ms")
+        total_ms += used_ms
+    sheet.say("CPU of the three services", f"{total_ms:.1f} ms")
 
 
 def _cpu_seconds() -> dict[str, float]:
@@ -111,18 +130,20 @@ async def _buy(stack: Stack, purchases: int, per_second: float) -> Any:  # noqa:
     return await buy_cars(platform, pace, asyncio.Event(), lambda _: None)
 
 
-def _tell_dynamodb(meter: RequestUnitMeter, idle: dict[str, float], seconds: float, purchases: int) -> None:
+def _tell_dynamodb(
+    sheet: CostSheet, meter: RequestUnitMeter, idle: dict[str, float], seconds: float, purchases: int
+) -> None:
     reads = (meter.read_units - idle["reads"] * seconds) / purchases
     writes = (meter.write_units - idle["writes"] * seconds) / purchases
-    _say("dynamodb units a purchase", f"{writes:.1f} written, {reads:.1f} read")
+    sheet.say("dynamodb units a purchase", f"{writes:.1f} written, {reads:.1f} read")
     for name, calls in sorted(meter.calls.items()):
-        _say(
+        sheet.say(
             f"  {name}",
             f"{calls / purchases:.2f} calls, {meter.units[name] / purchases:.2f} units, idle included",
         )
 
     for act, count in sorted(meter.writes.items()):
-        _say(f"  transacted: {act}", f"{count / purchases:.2f}")
+        sheet.say(f"  transacted: {act}", f"{count / purchases:.2f}")
 
 
 async def _tables(connection: asyncpg.Connection) -> dict[str, asyncpg.Record]:
@@ -131,16 +152,16 @@ async def _tables(connection: asyncpg.Connection) -> dict[str, asyncpg.Record]:
 
 
 def _tell_postgres(
-    before: dict[str, asyncpg.Record], after: dict[str, asyncpg.Record], purchases: int
+    sheet: CostSheet, before: dict[str, asyncpg.Record], after: dict[str, asyncpg.Record], purchases: int
 ) -> None:
     for name, row in after.items():
         writes = (row["writes"] - before[name]["writes"]) / purchases
         grown = (row["bytes"] - before[name]["bytes"]) / purchases
         if writes >= 0.5:
-            _say(f"  table {name}", f"{writes:.1f} row writes, {grown:,.0f} bytes with indexes")
+            sheet.say(f"  table {name}", f"{writes:.1f} row writes, {grown:,.0f} bytes with indexes")
 
 
-async def _tell_kafka(stack: Stack, purchases: int) -> None:
+async def _tell_kafka(sheet: CostSheet, stack: Stack, purchases: int) -> None:
     """Read every topic back, and weigh it."""
     topics = [topic.name for topic in TOPICS]
     consumer = AIOKafkaConsumer(
@@ -161,13 +182,15 @@ async def _tell_kafka(stack: Stack, purchases: int) -> None:
             ]
     await consumer.stop()
     for topic, found in sorted(weights.items()):
-        _say(
+        sheet.say(
             f"  topic {topic}",
             f"{len(found) / purchases:.2f} events, {sum(found) / len(found):,.0f} bytes each",
         )
+    in_all = sum(sum(found) for found in weights.values())
+    sheet.say("Kafka bytes, before copies", f"{in_all / purchases:,.0f}")
 
 
-async def _tell_items(url: str, table: str, purchases: int) -> None:
+async def _tell_items(sheet: CostSheet, url: str, table: str, purchases: int) -> None:
     """Scan the table, and weigh the items by kind."""
     counts: Counter[str] = Counter()
     weights: Counter[str] = Counter()
@@ -180,8 +203,8 @@ async def _tell_items(url: str, table: str, purchases: int) -> None:
                 counts[kind] += 1
                 weights[kind] += sum(len(name) + _weigh(value) for name, value in item.items())
     for kind, count in sorted(counts.items()):
-        _say(f"  items {kind}", f"{count / purchases:.2f}, {weights[kind] / count:,.0f} bytes each")
-    _say("dynamodb bytes a purchase", f"{sum(weights.values()) / purchases:,.0f}, indexes not counted")
+        sheet.say(f"  items {kind}", f"{count / purchases:.2f}, {weights[kind] / count:,.0f} bytes each")
+    sheet.say("dynamodb bytes a purchase", f"{sum(weights.values()) / purchases:,.0f}, indexes not counted")
 
 
 def _weigh(value: Any) -> int:  # noqa: ANN401  # an attribute value in DynamoDB's own form
@@ -193,11 +216,10 @@ def _weigh(value: Any) -> int:  # noqa: ANN401  # an attribute value in DynamoDB
     return len(content) if isinstance(content, str | bytes) else 1
 
 
-def _say(what: str, figure: str) -> None:
-    sys.stdout.write(f"{what}: {figure}\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    sys.exit(asyncio.run(main(int((arguments or ["100"])[0]), float((arguments[1:] or ["5"])[0]))))
+    arguments = [word for word in sys.argv[1:] if word != "--write"]
+    filled = CostSheet()
+    failed = asyncio.run(main(filled, int((arguments or ["100"])[0]), float((arguments[1:] or ["5"])[0])))
+    if "--write" in sys.argv and not failed:
+        filled.write()
+    sys.exit(failed)
