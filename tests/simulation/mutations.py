@@ -20,7 +20,8 @@ from autodeal_payment.app.call_provider import ProviderCaller
 from autodeal_payment.app.ports.memory_sale_store import MemorySaleStore
 from autodeal_payment.domain import return_money
 from autodeal_payment.domain.payment import Payment
-from autodeal_vehicle.domain import change_order
+from autodeal_vehicle.domain import change_order, react_to_payment
+from autodeal_vehicle.domain.order import Change
 
 Mutation = Callable[[], AbstractContextManager[object]]
 
@@ -194,6 +195,29 @@ def leave_the_vehicle_locked() -> AbstractContextManager[object]:
     return patched()
 
 
+def wait_for_money_that_the_bank_took_back() -> AbstractContextManager[object]:
+    """A refund is waited for although the money has gone back already."""
+
+    @contextmanager
+    def patched() -> Iterator[None]:
+        # The refund that is asked for after the charge-back, and the one that was before.
+        with (
+            patch.object(change_order, "refunded", _as_it_is),
+            patch.object(react_to_payment, "refunded", _refunded_unless_flagged),
+        ):
+            yield
+
+    return patched()
+
+
+def _as_it_is(change: Change) -> Change:
+    return change
+
+
+def _refunded_unless_flagged(change: Change) -> Change:
+    return change if change.order.charged_back else _refunded(change)
+
+
 def sell_without_looking() -> AbstractContextManager[object]:
     """A sale is stored without asking whether its vehicle still is what the buyer saw."""
     from dataclasses import replace
@@ -207,6 +231,7 @@ def sell_without_looking() -> AbstractContextManager[object]:
     return patch.object(SimulatedVehicleStore, "commit", commit_anyway)
 
 
+_refunded = change_order.refunded
 _reserve = SimulatedOutbox.reserve
 _create = ProviderCaller._create
 _commit = SimulatedUnitOfWork.commit
@@ -229,6 +254,7 @@ MUTATIONS: dict[str, Mutation] = {
         keep_money_that_came_too_late,
         forget_the_deadline,
         leave_the_vehicle_locked,
+        wait_for_money_that_the_bank_took_back,
         sell_without_looking,
     )
 }

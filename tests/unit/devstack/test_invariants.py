@@ -54,10 +54,13 @@ def test_nothing_is_found_when_all_is_well() -> None:
     assert violations(CLEAN) == []
 
 
-@pytest.mark.parametrize("status", ["sold", "refunding", "refund_failed"])
-def test_nothing_is_found_when_a_charged_back_order_waits_for_a_person(status: str) -> None:
-    flagged = replace(SOLD, charged_back=True, status=status)
-    assert violations(replace(CHARGED_BACK, orders=(flagged, GONE))) == []
+@pytest.mark.parametrize(
+    ("status", "vehicle"),
+    [("sold", "sold"), pytest.param("refunded", "available", id="the money was to go back anyway")],
+)
+def test_nothing_is_found_when_an_order_is_charged_back(status: str, vehicle: str) -> None:
+    orders = (replace(SOLD, charged_back=True, status=status), GONE)
+    assert violations(replace(CHARGED_BACK, orders=orders, vehicles={7: vehicle, 8: "available"})) == []
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,8 @@ def test_nothing_is_found_when_a_charged_back_order_waits_for_a_person(status: s
         ("3", replace(CHARGED_BACK, provider=(replace(CHARGED_BACK.provider[0], amount_cents=1),))),
         ("3", replace(CLEAN, provider=())),
         ("4", replace(CLEAN, orders=(SOLD, replace(GONE, status="draft")))),
+        ("4", replace(CHARGED_BACK, orders=(replace(CHARGED_BACK.orders[0], status="refunding"), GONE))),
+        ("4", replace(CHARGED_BACK, orders=(replace(CHARGED_BACK.orders[0], status="refund_failed"), GONE))),
         (
             "4",
             replace(

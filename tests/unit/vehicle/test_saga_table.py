@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.unit.vehicle.conftest import Dealer, MakeEvent, MakeRequest
 
 VARIANTS = {
+    "admin.refund": ("not_charged_back", "charged_back"),
     "payment.approved": ("amount_matches", "amount_differs"),
     "payment.expired": ("not_superseded", "superseded"),
     "payment.cancelled": ("not_superseded", "superseded"),
@@ -78,7 +79,7 @@ async def test_reaction_is_the_tables_when_trigger_meets_state(
     dealer: Dealer, make_event: MakeEvent, make_request: MakeRequest, case: Case
 ) -> None:
     trigger, state, variant = case
-    before = dealer.place_order(state)
+    before = dealer.place_order(state, charged_back=variant == "charged_back")
     vehicle_before = dealer.vehicle.status
     row = row_for(trigger, state, variant)
 
@@ -150,7 +151,7 @@ async def test_nothing_changes_when_a_trigger_comes_again(
     dealer: Dealer, make_event: MakeEvent, make_request: MakeRequest, case: Case
 ) -> None:
     trigger, state, variant = case
-    dealer.place_order(state)
+    dealer.place_order(state, charged_back=variant == "charged_back")
     await fire(dealer, trigger, variant, make_event, make_request)
     once = dealer.store.state
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 HOLDS_A_CAR = {"draft", "sold", "refunding", "refund_failed"}
 FINAL_ORDERS = {"sold", "cancelled", "refunded"}
 FINAL_PAYMENTS = {"approved", "rejected", "expired", "cancelled", "refunded", "charged_back"}
-FOR_A_PERSON = {"refunding", "refund_failed"}
-"""Where an order may stay whose money the bank took back: there is nothing left to refund."""
 MONEY_WENT_BACK = {"refunded", "charged_back"}
 MONEY_MAY_STAY = {"sold", "refunding", "refund_failed"}
 
@@ -34,7 +32,7 @@ class OrderSeen:
     events: int
     """How many events of this order the vehicle service has committed."""
     charged_back: bool = False
-    """Whether it is flagged: the buyer's bank took the money back, and a person decides what follows."""
+    """Whether it is flagged: the buyer's bank took the money back. Of a sold one a person decides."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +107,7 @@ def _money_is_where_it_belongs(snapshot: Snapshot) -> Iterator[str]:
     ours = {payment.payment_id: payment.status for payment in snapshot.payments}
     charged_back = {taken.reference for taken in snapshot.provider if taken.status == "charged_back"}
     for order in snapshot.orders:
-        held = order.status in MONEY_MAY_STAY and order.payment_id in charged_back
-        if held != order.charged_back:
+        if (order.payment_id in charged_back) != order.charged_back:
             yield f"order {order.order_id} is {'' if order.charged_back else 'not '}flagged as charged back"
     for taken in snapshot.provider:
         if taken.reference not in ours:
@@ -142,8 +139,7 @@ def _sold_means_paid_once(snapshot: Snapshot) -> Iterator[str]:
 
 def _everything_came_to_an_end(snapshot: Snapshot) -> Iterator[str]:
     for order in snapshot.orders:
-        waits_for_a_person = order.charged_back and order.status in FOR_A_PERSON
-        if order.status not in FINAL_ORDERS and not waits_for_a_person:
+        if order.status not in FINAL_ORDERS:
             yield f"order {order.order_id} is still {order.status}"
     for payment in snapshot.payments:
         if payment.status not in FINAL_PAYMENTS:

@@ -13,7 +13,7 @@ ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     OrderState.CANCELLED: frozenset(),
 }
 """`refund_failed → refunded` is the payment service's own retry that went through, `sold → refunded` a
-refund that somebody made at the provider."""
+refund that somebody made at the provider, or one asked for after the buyer's bank took the money back."""
 
 PAYMENT_TRANSITIONS: dict[PaymentState, frozenset[PaymentState]] = {
     PaymentState.REQUESTED: frozenset(

@@ -92,6 +92,16 @@ VEHICLE_SAGA: tuple[VehicleReaction, ...] = (
         when=(OrderState.SOLD, OrderState.REFUND_FAILED),
         then=OrderState.REFUNDING,
         emits=("sale.refund_requested",),
+        condition="not_charged_back",
+    ),
+    VehicleReaction(
+        trigger="admin.refund",
+        when=(OrderState.SOLD, OrderState.REFUNDING, OrderState.REFUND_FAILED),
+        then=OrderState.REFUNDED,
+        vehicle=VehicleState.AVAILABLE,
+        emits=("sale.refund_requested",),
+        condition="charged_back",
+        note="the buyer's bank has returned the money already",
     ),
     VehicleReaction(
         trigger="payment.refunded",
@@ -109,10 +119,18 @@ VEHICLE_SAGA: tuple[VehicleReaction, ...] = (
     ),
     VehicleReaction(
         trigger="payment.charged_back",
-        when=(OrderState.SOLD, OrderState.REFUNDING, OrderState.REFUND_FAILED),
+        when=(OrderState.SOLD,),
         then=None,
         condition="paid_the_order",
-        note="the order is flagged; alarm",
+        note="the order is flagged; alarm; a person decides about the vehicle",
+    ),
+    VehicleReaction(
+        trigger="payment.charged_back",
+        when=(OrderState.REFUNDING, OrderState.REFUND_FAILED),
+        then=OrderState.REFUNDED,
+        vehicle=VehicleState.AVAILABLE,
+        condition="paid_the_order",
+        note="the money was to go back and has; the order is flagged; alarm",
     ),
 )
 """What the vehicle service does. What no row names changes nothing but the timeline."""

@@ -13,7 +13,7 @@ from autodeal_vehicle.domain.errors import (
     OrderNotRefundableError,
     PickupNotPossibleError,
 )
-from autodeal_vehicle.domain.order import Change, Order, TimelineEntry, VehicleMove
+from autodeal_vehicle.domain.order import PAID_STATES, Change, Order, TimelineEntry, VehicleMove
 
 
 def cancel_by_buyer(order: Order, now: datetime) -> Change:
@@ -33,10 +33,13 @@ def expire(order: Order, now: datetime) -> Change:
 
 
 def request_refund(order: Order, now: datetime) -> Change:
-    """Ask for the buyer's money to be returned. While that is under way, asking again changes nothing."""
-    if order.status is OrderState.REFUNDING:
+    """Ask for the buyer's money to be returned. While that is under way, asking again changes nothing.
+
+    An order whose money the buyer's bank has taken back is refunded at once: nothing is left to return.
+    """
+    if order.status is OrderState.REFUNDING and not order.charged_back:
         return Change(order=order)
-    if order.status not in (OrderState.SOLD, OrderState.REFUND_FAILED) or order.paid_by is None:
+    if order.status not in PAID_STATES or order.paid_by is None:
         raise OrderNotRefundableError(order.id, order.status.value)
     event = SaleRefundRequested(
         order_id=order.id,
@@ -47,7 +50,8 @@ def request_refund(order: Order, now: datetime) -> Change:
     change = noted(
         replace(order, status=OrderState.REFUNDING), now, type_name(event), {"payment_id": order.paid_by}
     )
-    return published(change, event)
+    requested = published(change, event)
+    return refunded(requested) if order.charged_back else requested
 
 
 def confirm_pickup(order: Order, now: datetime) -> Change:
@@ -69,6 +73,12 @@ def cancelled(order: Order, reason: CancelReason, now: datetime) -> Change:
         {"reason": reason.value},
     )
     return replace(published(change, event), vehicle=VehicleMove.RELEASED, ends_deadline=True)
+
+
+def refunded(change: Change) -> Change:
+    """Return the change with which the money is back at the buyer's and the vehicle for sale again."""
+    order = replace(change.order, status=OrderState.REFUNDED)
+    return replace(change, order=order, vehicle=VehicleMove.RETURNED)
 
 
 def noted(order: Order, now: datetime, event: str, detail: dict[str, str | int | bool | None]) -> Change:

@@ -58,6 +58,7 @@ class Order:
     paid_by: str | None = None
     """The payment that paid the order: only this one's refund or charge-back touches the order."""
     charged_back: bool = False
+    """Whether the buyer's bank took the money back."""
     sold_at: datetime | None = None
     picked_up_at: datetime | None = None
     cancel_reason: CancelReason | None = None

@@ -23,7 +23,7 @@ from autodeal_contracts.events.payment import (
 )
 from autodeal_contracts.events.sale import CancelReason, SaleCompleted
 from autodeal_contracts.saga import OrderState, PaymentState
-from autodeal_vehicle.domain.change_order import cancelled, followed_by, noted, published
+from autodeal_vehicle.domain.change_order import cancelled, followed_by, noted, published, refunded
 from autodeal_vehicle.domain.order import PAID_STATES, Alarm, Change, Order, OrderPayment, VehicleMove
 
 _STATUS_AFTER: dict[type[PaymentEvent], PaymentState] = {
@@ -88,8 +88,7 @@ def _called_off(change: Change, event: PaymentExpired | PaymentCancelled, now: d
 def _refunded(change: Change, event: PaymentRefunded) -> Change:
     if not _paid_with(change.order, event):
         return change
-    order = replace(change.order, status=OrderState.REFUNDED)
-    return replace(change, order=order, vehicle=VehicleMove.RETURNED)
+    return refunded(change)
 
 
 def _refund_failed(change: Change, event: PaymentRefundFailed) -> Change:
@@ -102,7 +101,9 @@ def _refund_failed(change: Change, event: PaymentRefundFailed) -> Change:
 def _charged_back(change: Change, event: PaymentChargedBack) -> Change:
     if not _paid_with(change.order, event):
         return change
-    return replace(change, order=replace(change.order, charged_back=True), alarm=Alarm.CHARGED_BACK)
+    flagged = replace(change, order=replace(change.order, charged_back=True), alarm=Alarm.CHARGED_BACK)
+    # Of a sold order a person decides; where the money was to go back anyway, it has.
+    return flagged if change.order.status is OrderState.SOLD else refunded(flagged)
 
 
 def _paid_with(order: Order, event: PaymentEvent) -> bool:
