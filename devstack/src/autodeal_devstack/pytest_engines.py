@@ -146,7 +146,11 @@ class PrivateBroker:
         await self._engine.kill()
 
     async def restart(self) -> None:
-        """Start it again on the same port."""
+        """Start it again on the same port.
+
+        To the embedded broker a producer that still runs may send before the topics are made anew, and those
+        records are lost although acknowledged.
+        """
         await self._engine.restart()
 
 

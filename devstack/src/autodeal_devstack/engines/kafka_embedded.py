@@ -1,7 +1,9 @@
 """The embedded broker: Tansu, a single binary that keeps everything in memory.
 
 It speaks the Kafka protocol without idempotent producers and transactions, and forgets its topics
-when it ends. A second start on a taken port ends with code 0, so only the probe tells that it runs.
+when it ends. It acknowledges records of a topic that does not exist, and loses them at the moment somebody
+makes that topic: a producer that outlives a restart must not send before its topics are there again.
+A second start on a taken port ends with code 0, so only the probe tells that it runs.
 """
 
 from __future__ import annotations
