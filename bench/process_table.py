@@ -24,7 +24,10 @@ ROWS = (
         "relay from DynamoDB; its events a second say nothing, for DynamoDB Local is slow",
         "DynamoDB outbox to Kafka, one relay",
     ),
-    ("deadlines due at once, by 1, 2 and 4 workers", "5,000 deadlines due at once, 1,000,000 others waiting"),
+    (
+        "deadlines of PostgreSQL due at once, by 1, 2 and 4 workers",
+        "5,000 deadlines due at once, 1,000,000 others waiting",
+    ),
 )
 """Each row's words, and the name of its measurement."""
 
