@@ -8,9 +8,6 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
-import pytest_asyncio
-from sqlalchemy import MetaData
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.dynamodb.unsendable_store import DynamoUnsendableStore
@@ -18,7 +15,6 @@ from autodeal_messaging.outbox.port import OutboxRecord, OutboxStore
 from autodeal_messaging.parking.operate import ParkingOperator
 from autodeal_messaging.parking.port import ParkedCounts, ParkedFilter, ParkedState, ParkingStore
 from autodeal_messaging.parking.unsendable import BEHIND, UnsendableGuard, UnsendableStore, outbox_group
-from autodeal_messaging.postgres.parking_schema import define_parked_records, define_parking_audit
 from autodeal_messaging.postgres.unsendable_store import PostgresUnsendableStore
 
 pytestmark = pytest.mark.integration
@@ -41,16 +37,6 @@ class Unsendable(UnsendableStore, ParkingStore, Protocol):
 @pytest.fixture(params=["postgres", "dynamodb"])
 def kind_of_store(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def parking_engine(postgres_engine: AsyncEngine) -> AsyncEngine:
-    metadata = MetaData()
-    define_parked_records(metadata)
-    define_parking_audit(metadata)
-    async with postgres_engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    return postgres_engine
 
 
 @pytest.fixture
