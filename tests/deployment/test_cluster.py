@@ -153,6 +153,43 @@ def test_new_pods_wait_for_their_balancer_when_it_reaches_pods_by_address(enviro
     assert labels.get("elbv2.k8s.aws/pod-readiness-gate-inject") == "enabled"
 
 
+OF_EKS = {"", "apps", "autoscaling", "batch", "networking.k8s.io", "policy"}
+"""The API groups of which AmazonEKSAdminPolicy lets somebody make what the charts hold."""
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_pipeline_may_install_all_that_the_charts_hold_and_no_other_kind(environment: str) -> None:
+    made = {
+        (document["apiVersion"].rpartition("/")[0].partition("/")[0], document["kind"].lower() + "s")
+        for service in SERVICES
+        for document in rendered(service, environment)
+    }
+    role = only(kustomized("base"), "Role")
+    granted = {
+        (group, resource)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert granted == {(group, resource) for group, resource in made if group not in OF_EKS}
+    for rule in role["rules"]:
+        assert rule["verbs"] == ["get", "list", "watch", "create", "update", "patch", "delete"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_pipeline_is_of_the_group_that_may_when_it_comes_in(environment: str) -> None:
+    binding = only(kustomized("base"), "RoleBinding")
+    assert binding["roleRef"]["name"] == only(kustomized("base"), "Role")["metadata"]["name"]
+    (group,) = binding["subjects"]
+    entries = configuration("cluster", environment)["accessConfig"]["accessEntries"]
+    (pipeline,) = (each for each in entries if each["principalARN"].endswith(":role/autodeal-deploy"))
+    assert group["kind"] == "Group"
+    assert pipeline["kubernetesGroups"] == [group["name"]]
+    (policy,) = pipeline["accessPolicies"]
+    assert policy["policyARN"].endswith("/AmazonEKSAdminPolicy")
+    assert policy["accessScope"] == {"type": "namespace", "namespaces": ["autodeal"]}
+
+
 def cpu(quantity: Any) -> float:
     text = str(quantity)
     return float(text[:-1]) / 1000 if text.endswith("m") else float(text)
