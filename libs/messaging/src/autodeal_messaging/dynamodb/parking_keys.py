@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from autodeal_messaging.dynamodb import parking_items as items
 from autodeal_messaging.dynamodb.parking_items import Item, KeyItem
-from autodeal_messaging.dynamodb.parking_values import load_pieces
+from autodeal_messaging.dynamodb.parking_values import load_pieces, piece_keys_beside, pieces_beside
 from autodeal_messaging.dynamodb.write import inbox_put
 from autodeal_messaging.parking.port import ParkedRecord, ParkedState
 
@@ -145,10 +145,17 @@ class ParkedKeys:
             del element["Put"]["ConditionExpression"]
         return dict(element)
 
-    def delete_record(self, record: ParkedRecord) -> Element:
-        """Return the delete of a record that must still be there."""
+    def put_new_record(self, record: ParkedRecord, **origin: dict[str, str]) -> list[Element]:
+        """Return the puts of a record that is not there yet, and of the pieces of its value."""
+        return [
+            self.put(items.write_record(record) | origin, new=True),
+            *(self.put(piece) for piece in pieces_beside(record)),
+        ]
+
+    def delete_record(self, record: ParkedRecord) -> list[Element]:
+        """Return the delete of a record that must still be there, and those of the pieces of its value."""
         key = items.record_key(self.group, record.topic, record.key, items.sequence_of(record))
-        return self.delete(key, must_exist=True)
+        return [self.delete(key, must_exist=True), *(self.delete(key) for key in piece_keys_beside(record))]
 
     def _change_of_key(self, before: KeyItem | None, after: KeyItem | None) -> Element:
         place = before or after

@@ -11,7 +11,7 @@ import msgspec
 from autodeal_messaging.dynamodb import parking_items as items
 from autodeal_messaging.dynamodb.parking_items import KeyItem
 from autodeal_messaging.dynamodb.parking_keys import ParkedKeys, with_first
-from autodeal_messaging.dynamodb.parking_values import delete_pieces
+from autodeal_messaging.dynamodb.parking_values import delete_huge_value
 from autodeal_messaging.parking.port import (
     AuditEntry,
     ParkedFilter,
@@ -98,7 +98,7 @@ class DynamoParkingOperations:
         if key is None or record is None:
             return False
         more = [
-            self._keys.delete_record(record),
+            *self._keys.delete_record(record),
             self._keys.put(items.write_audit(self._keys.group, entry)),
         ]
         if record.event_id is not None:
@@ -113,7 +113,7 @@ class DynamoParkingOperations:
             else:
                 after = None
         await self._keys.write(key, after, *more)
-        await delete_pieces(self._keys.client, self._keys.table, record)
+        await delete_huge_value(self._keys.client, self._keys.table, record)
         return True
 
     async def audit_trail(self, *, limit: int) -> Sequence[AuditEntry]:

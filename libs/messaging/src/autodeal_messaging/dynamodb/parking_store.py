@@ -23,7 +23,7 @@ from autodeal_messaging.dynamodb.parking_keys import (
     with_first,
 )
 from autodeal_messaging.dynamodb.parking_operations import DynamoParkingOperations
-from autodeal_messaging.dynamodb.parking_values import delete_pieces, store_pieces
+from autodeal_messaging.dynamodb.parking_values import delete_huge_value, store_huge_value
 from autodeal_messaging.dynamodb.write import OUTBOX_SHARDS, sortable_time
 from autodeal_messaging.parking.port import (
     AuditEntry,
@@ -95,7 +95,7 @@ class DynamoParkingStore:
             await self._park_behind(key, record)
             return True
 
-        await store_pieces(self._keys.client, self._keys.table, record)
+        await store_huge_value(self._keys.client, self._keys.table, record)
         try:
             return await until_unchanged(park)
         except AlreadyMarkedError:
@@ -126,7 +126,7 @@ class DynamoParkingStore:
         await self._keys.write(
             key,
             after,
-            self._keys.put(items.write_record(stored), new=True),
+            *self._keys.put_new_record(stored),
             *more,
             mark=self._keys.mark(record.mark, record.parked_at, self._retention, new=True),
         )
@@ -175,17 +175,17 @@ class DynamoParkingStore:
             following = await self._keys.records_after(record.topic, record.key, sequence, 1)
             gone = self._keys.delete_record(record)
             if not following:
-                await self._keys.write(key, None, gone)
+                await self._keys.write(key, None, *gone)
                 return None
             first = _with(following[0], next_attempt_at=now)
             if claim_until is not None:
                 first = claimed(first, claim_until)
             after = with_first(replace(key, records=key.records - 1), first)
-            await self._keys.write(key, after, gone, self._keys.put(items.write_record(first)))
+            await self._keys.write(key, after, *gone, self._keys.put(items.write_record(first)))
             return first if claim_until is not None else None
 
         following = await until_unchanged(settle)
-        await delete_pieces(self._keys.client, self._keys.table, record)
+        await delete_huge_value(self._keys.client, self._keys.table, record)
         return following
 
     async def put_off(

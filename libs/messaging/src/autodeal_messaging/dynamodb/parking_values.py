@@ -1,4 +1,9 @@
-"""Values that are too large for one item of DynamoDB, kept in pieces beside their record."""
+"""Values that are too large for one item of DynamoDB, kept in pieces beside their record.
+
+The pieces come and go in the transaction of their record, so none outlives it. One transaction has room
+for 4 MB; the pieces of values beyond that, which no topic takes unless its limit was raised fourfold, are
+written before their record and deleted after it. Only of those a process that dies in between leaves some.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +19,27 @@ if TYPE_CHECKING:  # the stubs are not installed in production
 
 PIECE_BYTES = 300_000
 """An item may have 400 KB, its other attributes included."""
+TRANSACTION_BYTES = 3_000_000
+"""Values up to this are written with their record: a transaction takes 4 MB, other items included."""
 COPY_BYTES = 100_000
 """So much of a large value goes into the copy for Kafka tooling, which must fit into an item, too."""
 
 
-async def store_pieces(client: DynamoDBClient, table: str, record: ParkedRecord) -> None:
-    """Write the pieces of a large value; before its record, which nobody finds without them."""
-    value = record.value or b""
-    if len(value) > PIECE_BYTES:
-        for number in range(_count(len(value))):
-            piece = value[number * PIECE_BYTES : (number + 1) * PIECE_BYTES]
-            await client.put_item(TableName=table, Item={**_key(record, number), "piece": {"B": piece}})
+def pieces_beside(record: ParkedRecord) -> list[dict[str, Any]]:
+    """Return the items to put in the transaction that stores the record."""
+    return _pieces(record) if _value_bytes(record) <= TRANSACTION_BYTES else []
+
+
+def piece_keys_beside(record: ParkedRecord) -> list[dict[str, Any]]:
+    """Return the keys of the items to delete in the transaction that deletes the record."""
+    return _piece_keys(record) if _value_bytes(record) <= TRANSACTION_BYTES else []
+
+
+async def store_huge_value(client: DynamoDBClient, table: str, record: ParkedRecord) -> None:
+    """Write the pieces for which the transaction has no room; before the record, which needs them."""
+    if _value_bytes(record) > TRANSACTION_BYTES:
+        for item in _pieces(record):
+            await client.put_item(TableName=table, Item=item)
 
 
 async def load_pieces(
@@ -43,12 +58,29 @@ async def load_pieces(
     return msgspec.structs.replace(record, value=value)
 
 
-async def delete_pieces(client: DynamoDBClient, table: str, record: ParkedRecord) -> None:
-    """Delete the pieces of a record that has gone."""
+async def delete_huge_value(client: DynamoDBClient, table: str, record: ParkedRecord) -> None:
+    """Delete the pieces for which the transaction had no room, of a record that has gone."""
+    if _value_bytes(record) > TRANSACTION_BYTES:
+        for key in _piece_keys(record):
+            await client.delete_item(TableName=table, Key=key)
+
+
+def _pieces(record: ParkedRecord) -> list[dict[str, Any]]:
     value = record.value or b""
-    if len(value) > PIECE_BYTES:
-        for number in range(_count(len(value))):
-            await client.delete_item(TableName=table, Key=_key(record, number))
+    return [
+        {**key, "piece": {"B": value[number * PIECE_BYTES : (number + 1) * PIECE_BYTES]}}
+        for number, key in enumerate(_piece_keys(record))
+    ]
+
+
+def _piece_keys(record: ParkedRecord) -> list[dict[str, Any]]:
+    value_bytes = _value_bytes(record)
+    count = _count(value_bytes) if value_bytes > PIECE_BYTES else 0
+    return [_key(record, number) for number in range(count)]
+
+
+def _value_bytes(record: ParkedRecord) -> int:
+    return len(record.value or b"")
 
 
 def _count(value_bytes: int) -> int:

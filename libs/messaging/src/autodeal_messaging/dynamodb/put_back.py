@@ -14,11 +14,10 @@ from botocore.exceptions import ClientError
 from autodeal_messaging.dynamodb import parking_items as items
 from autodeal_messaging.dynamodb.parking_items import Item, KeyItem
 from autodeal_messaging.dynamodb.parking_keys import KeyChangedError, ParkedKeys
-from autodeal_messaging.dynamodb.parking_values import delete_pieces
 from autodeal_messaging.parking.port import AuditEntry, ParkedRecord
 
-AT_A_TIME = 10
-"""Events of one transaction: each may have 400 KB, and all together 4 MB."""
+AT_A_TIME = 4
+"""Events of one transaction: each may have 400 KB, as many again are deleted, and 4 MB is the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +66,16 @@ class PutBack:
         records = await asyncio.gather(*(self.keys.whole(item) for item in found))
         elements: list[Any] = []
         for item, record in zip(found, records, strict=True):
-            elements += [self.keys.delete_record(record), self.keys.put(_outbox_item(item, record), new=True)]
+            elements += [
+                *self.keys.delete_record(record),
+                self.keys.put(_outbox_item(item, record), new=True),
+            ]
         try:
             await self.keys.client.transact_write_items(TransactItems=elements)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") != "TransactionCanceledException":
                 raise
             raise KeyChangedError(f"{self.keys.group}: somebody else puts a key back") from error
-        await asyncio.gather(
-            *(delete_pieces(self.keys.client, self.keys.table, record) for record in records)
-        )
         return True
 
 

@@ -15,7 +15,6 @@ from autodeal_messaging.dynamodb.outbox_store import Position
 from autodeal_messaging.dynamodb.parking_items import Item, KeyItem
 from autodeal_messaging.dynamodb.parking_keys import AlreadyMarkedError, ParkedKeys
 from autodeal_messaging.dynamodb.parking_store import DynamoParkingStore, until_unchanged
-from autodeal_messaging.dynamodb.parking_values import delete_pieces, store_pieces
 from autodeal_messaging.dynamodb.put_back import PutBack
 from autodeal_messaging.dynamodb.write import OUTBOX_SHARDS, outbox_partition
 from autodeal_messaging.outbox.port import OutboxRecord
@@ -55,11 +54,7 @@ class DynamoUnsendableStore(DynamoParkingStore):
         moved = 0
         for record in records:
             parked = _parked(self.group, record, why)
-            await store_pieces(self._place.client, self._place.table, parked)
-            if await until_unchanged(partial(self._move, parked, record.position)):
-                moved += 1
-            else:
-                await delete_pieces(self._place.client, self._place.table, parked)
+            moved += await until_unchanged(partial(self._move, parked, record.position))
         return moved
 
     async def _move(self, parked: ParkedRecord, position: Position) -> bool:
@@ -78,7 +73,7 @@ class DynamoUnsendableStore(DynamoParkingStore):
             await self._place.write(
                 key,
                 after,
-                self._place.put(items.write_record(parked) | _origin(position), new=True),
+                *self._place.put_new_record(parked, **_origin(position)),
                 # Of all conditions this one is told apart: the event is no longer in the outbox.
                 mark=self._place.delete(_outbox_key(position), must_exist=True),
             )
@@ -109,8 +104,7 @@ class DynamoUnsendableStore(DynamoParkingStore):
         changed = replace(key, records=key.records - 1, is_returning=is_returning)
         audit = self._place.put(items.write_audit(self.group, entry))
         after = changed if changed.records else None
-        await self._place.write(key, after, self._place.delete_record(record), audit)
-        await delete_pieces(self._place.client, self._place.table, record)
+        await self._place.write(key, after, *self._place.delete_record(record), audit)
         return changed
 
 
