@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autodeal_devstack.engines.endpoints import Endpoints
 from autodeal_messaging.kafka_settings import KafkaSettings
 
@@ -20,6 +22,7 @@ def kafka_environment(endpoints: Endpoints) -> dict[str, str]:
     }
     if not endpoints.kafka_idempotent:
         environment["KAFKA_FETCH_MAX_WAIT_MS"] = str(EMBEDDED_FETCH_MAX_WAIT_MS)
+        environment["KAFKA_LEAVE_GROUP"] = "false"
     return environment
 
 
@@ -33,10 +36,4 @@ def kafka_settings_for(endpoints: Endpoints) -> KafkaSettings:
     )
     if endpoints.kafka_idempotent:
         return settings
-    return KafkaSettings(
-        kafka_bootstrap_servers=settings.kafka_bootstrap_servers,
-        kafka_idempotent_producer=False,
-        kafka_session_timeout_ms=settings.kafka_session_timeout_ms,
-        kafka_heartbeat_interval_ms=settings.kafka_heartbeat_interval_ms,
-        kafka_fetch_max_wait_ms=EMBEDDED_FETCH_MAX_WAIT_MS,
-    )
+    return replace(settings, kafka_fetch_max_wait_ms=EMBEDDED_FETCH_MAX_WAIT_MS, kafka_leave_group=False)

@@ -44,10 +44,16 @@ class DisposableProducer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ha
 
 
 class DisposableConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
-    """A consumer whose `stop` may be cancelled."""
+    """A consumer whose `stop` may be cancelled, and which need not tell its group that it stops."""
+
+    def __init__(self, *, leave_group: bool = True, **options: object) -> None:
+        super().__init__(**options)
+        self._leave_group = leave_group
 
     async def stop(self) -> None:
-        """Leave the group and disconnect; cancelled, disconnect without leaving."""
+        """Leave the group, unless told not to, and disconnect; cancelled, disconnect without leaving."""
+        if self._coordinator is not None and not self._leave_group:
+            self._coordinator._maybe_leave_group = _say_nothing  # noqa: SLF001
         stopping = asyncio.create_task(super().stop())
         try:
             await asyncio.wait({stopping})
@@ -61,6 +67,10 @@ class DisposableConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ha
             await _end(parts, self._client.close())
             raise
         stopping.result()
+
+
+async def _say_nothing() -> None:
+    """Leave without a word: the coordinator finds out when the session times out."""
 
 
 async def _end(parts: Iterable[asyncio.Task[Any] | None], disconnect: Coroutine[Any, Any, None]) -> None:

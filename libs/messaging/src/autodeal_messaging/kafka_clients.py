@@ -43,6 +43,7 @@ def make_consumer(settings: KafkaSettings, group: str) -> DisposableConsumer:
         # A record that fails holds its partition for as long as it takes; that is no reason to leave.
         max_poll_interval_ms=DAY_MS,
         fetch_max_wait_ms=settings.kafka_fetch_max_wait_ms,
+        leave_group=settings.kafka_leave_group,
     )
 
 

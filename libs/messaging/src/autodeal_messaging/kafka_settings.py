@@ -52,6 +52,9 @@ class KafkaSettings:
     """How long a silent consumer keeps its partitions; a killed one hands over after this."""
     kafka_heartbeat_interval_ms: int = 3_000
     """How often a consumer says it is alive, and so how soon it learns of a rebalance."""
+    kafka_leave_group: bool = True
+    """Whether a consumer that stops says so, and its partitions move at once. Off only for the embedded
+    broker, whose group never forms again when its leader leaves while it forms: members time out there."""
     kafka_rebalance_timeout_ms: int = 20_000
     """How long the group waits for a member to give up its partitions."""
     kafka_fetch_max_wait_ms: int = 100
