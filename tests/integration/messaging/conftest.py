@@ -1,146 +1,46 @@
-"""An outbox on each real store, topics of the test's own, and loops that run while a block does."""
+"""Stores, topics of the test's own, and loops that run while a block does."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord, TopicPartition
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from tests.integration.messaging.consumer_stage import ConsumerStage, Loop, Running, TestTopic, Until
+from tests.integration.messaging.ledger import Ledger
+from tests.integration.messaging.outbox_under_test import (
+    DynamoOutboxUnderTest,
+    OutboxUnderTest,
+    PostgresOutboxUnderTest,
+)
+from tests.integration.messaging.parking_stage import ParkingStage
+from tests.integration.messaging.relay_stage import ReadTopic, RelayStage
 
-from autodeal_contracts.envelope import Envelope
 from autodeal_devstack.engines.dynamodb_tables import create_table
-from autodeal_messaging.dynamodb.outbox_store import DynamoOutboxStore
 from autodeal_messaging.dynamodb.parking_store import DynamoParkingStore
-from autodeal_messaging.dynamodb.write import outbox_partition, outbox_put
 from autodeal_messaging.kafka_clients import make_producer
 from autodeal_messaging.kafka_settings import KafkaSettings
-from autodeal_messaging.outbox.port import OutboxStore
 from autodeal_messaging.parking.port import ParkingStore
-from autodeal_messaging.postgres.outbox_store import PostgresOutboxStore
 from autodeal_messaging.postgres.parking_schema import define_parked_records, define_parking_audit
 from autodeal_messaging.postgres.parking_store import PostgresParkingStore
 from autodeal_messaging.postgres.schema import define_deadlines, define_inbox, define_outbox
-from autodeal_messaging.postgres.write import add_to_outbox
 from autodeal_messaging.topics_admin import ensure_topics
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-PARTITIONS = 4
-DYNAMODB_SHARDS = 4
-
-Loop = Callable[[asyncio.Event], Awaitable[None]]
-"""A relay's, consumer's or worker's `run`."""
-
-
-@dataclass(frozen=True)
-class TestTopic:
-    __test__ = False
-
-    name: str
-    partitions: int = PARTITIONS
-    config: dict[str, str] = field(default_factory=dict)
-
-    def event(self, key: str, sequence: int) -> Envelope:
-        return Envelope(
-            topic=self.name,
-            key=key,
-            id=f"{key}-{sequence}",
-            type="test.happened",
-            source="/autodeal/test",
-            subject=f"test/{key}",
-            time=datetime.now(UTC),
-            sequence=sequence,
-            correlation_id=key,
-            data=b'{"filler":"' + b"x" * 200 + b'"}',
-        )
-
-
-class OutboxUnderTest(Protocol):
-    async def commit(self, *envelopes: Envelope) -> None: ...
-
-    def store(self, name: str, /) -> OutboxStore: ...
-
-    async def count(self) -> int: ...
-
-    async def break_connections(self) -> None:
-        """Cut every relay off from the store, abruptly."""
-
-
-class PostgresOutboxUnderTest:
-    def __init__(self, engine: AsyncEngine, url: str) -> None:
-        self.engine = engine
-        self.url = url
-
-    async def commit(self, *envelopes: Envelope) -> None:
-        async with self.engine.begin() as connection:
-            await add_to_outbox(connection, envelopes)
-
-    def store(self, _name: str) -> OutboxStore:
-        return PostgresOutboxStore(self.url, balance_interval_seconds=0.1)
-
-    async def count(self) -> int:
-        async with self.engine.connect() as connection:
-            return int(await connection.scalar(text("SELECT count(*) FROM outbox")) or 0)
-
-    async def break_connections(self) -> None:
-        async with self.engine.connect() as connection:
-            await connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE application_name = 'autodeal-relay' AND datname = current_database()"
-                )
-            )
-
-
-class DynamoOutboxUnderTest:
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
-
-    async def commit(self, *envelopes: Envelope) -> None:
-        await self._client.transact_write_items(
-            TransactItems=[outbox_put(self._table, envelope, DYNAMODB_SHARDS) for envelope in envelopes]
-        )
-
-    def store(self, name: str) -> OutboxStore:
-        return DynamoOutboxStore(
-            self._client,
-            self._table,
-            owner=name,
-            shards=DYNAMODB_SHARDS,
-            lease_seconds=1.5,
-            balance_interval_seconds=0.3,
-        )
-
-    async def count(self) -> int:
-        found = 0
-        for shard in range(DYNAMODB_SHARDS):
-            page = await self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :shard",
-                ExpressionAttributeValues={":shard": {"S": outbox_partition(shard)}},
-                ConsistentRead=True,
-                Select="COUNT",
-            )
-            found += page["Count"]
-        return found
-
-    async def break_connections(self) -> None:
-        """There is no session to break: a request is all the connection there is."""
-
 
 @pytest.fixture
-def running() -> Callable[[Loop], AbstractAsyncContextManager[asyncio.Task[None]]]:
+def running() -> Running:
     """Run a loop while a block runs, then stop it and wait until it has drained."""
 
     @asynccontextmanager
@@ -211,6 +111,13 @@ async def parking_engine(postgres_engine: AsyncEngine) -> AsyncEngine:
     return postgres_engine
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def ledger(postgres_engine: AsyncEngine) -> Ledger:
+    ledger = Ledger(postgres_engine)
+    await ledger.create()
+    return ledger
+
+
 @pytest.fixture(params=["postgres", "dynamodb"])
 def store(request: pytest.FixtureRequest, group: str) -> ParkingStore:
     need = request.getfixturevalue
@@ -237,7 +144,7 @@ def outbox(request: pytest.FixtureRequest) -> OutboxUnderTest:
 
 
 @pytest.fixture
-def read_topic(kafka_settings: KafkaSettings) -> Callable[[TestTopic], Awaitable[list[ConsumerRecord]]]:
+def read_topic(kafka_settings: KafkaSettings) -> ReadTopic:
     """Read all that a topic holds now."""
 
     async def read(topic: TestTopic, settings: KafkaSettings = kafka_settings) -> list[ConsumerRecord]:
@@ -264,7 +171,7 @@ def read_topic(kafka_settings: KafkaSettings) -> Callable[[TestTopic], Awaitable
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
+def until() -> Until:
     """Wait until a condition holds; the test's own time limit ends a wait in vain."""
 
     async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -272,3 +179,28 @@ def until() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
             await asyncio.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture
+def stage(
+    *,
+    topic: TestTopic,
+    group: str,
+    producer: AIOKafkaProducer,
+    impatient: KafkaSettings,
+    running: Running,
+    until: Until,
+) -> ConsumerStage:
+    return ConsumerStage(topic, group, producer, settings=impatient, running=running, until=until)
+
+
+@pytest.fixture
+def parking(stage: ConsumerStage, store: ParkingStore) -> ParkingStage:
+    return ParkingStage(**vars(stage), store=store)
+
+
+@pytest.fixture
+def relays(
+    topic: TestTopic, kafka_settings: KafkaSettings, running: Running, until: Until, read_topic: ReadTopic
+) -> RelayStage:
+    return RelayStage(topic, kafka_settings, running, until, read_topic)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-import pytest_asyncio
 from aiokafka.structs import TopicPartition
-from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.integration.messaging import ledger as ledger_module
+from tests.integration.messaging.consumer_stage import Running, Until
 from tests.integration.messaging.kafka_clusters import (
     CONNECTION_LIFE_MS,
     FOLLOWER_ID,
@@ -25,101 +22,18 @@ from tests.integration.messaging.kafka_clusters import (
     two_brokers,
 )
 from tests.integration.messaging.ledger import Ledger, ledger_consumer
+from tests.integration.messaging.ledger_load import Load, more, verify
+from tests.integration.messaging.run_program import program
 
 from autodeal_devstack.engines.describe_kafka import kafka_settings_for
 from autodeal_devstack.engines.endpoints import Endpoints
-from autodeal_messaging.kafka_clients import make_admin, make_producer
+from autodeal_messaging.kafka_clients import make_admin
 from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.topics_admin import ensure_topics
 
 pytestmark = [pytest.mark.integration, pytest.mark.real]
 
 PROGRAM = Path(ledger_module.__file__)
-KEYS = 20
-
-Loop = Callable[[asyncio.Event], Awaitable[None]]
-Running = Callable[[Loop], AbstractAsyncContextManager["asyncio.Task[None]"]]
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def ledger(postgres_engine: AsyncEngine) -> Ledger:
-    ledger = Ledger(postgres_engine)
-    await ledger.create()
-    return ledger
-
-
-class Load:
-    """Sends events of all keys in turn, for as long as the block runs, each until it is acknowledged."""
-
-    def __init__(self, settings: KafkaSettings, topic: Any) -> None:
-        self._settings = settings
-        self._topic = topic
-        self.rounds = 0
-
-    @asynccontextmanager
-    async def flowing(self) -> AsyncIterator[Load]:
-        stop = asyncio.Event()
-        task = asyncio.create_task(self._flow(stop))
-        try:
-            yield self
-        finally:
-            stop.set()
-            await task
-
-    async def _flow(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            producer = make_producer(self._settings)
-            try:
-                await producer.start()
-                while not stop.is_set():
-                    await self._send_round(producer)
-                    await asyncio.sleep(0.01)
-            except Exception:  # noqa: BLE001  # whatever it is, the broker is away
-                # What came of this round is unknown, so it is sent again; the inbox drops what is double.
-                await asyncio.sleep(0.1)
-            finally:
-                await producer.stop()
-
-    async def _send_round(self, producer: Any) -> None:
-        sent = []
-        for number in range(KEYS):
-            event = self._topic.event(f"key-{number}", self.rounds + 1)
-            sent.append(
-                await producer.send(
-                    event.topic, key=event.key.encode(), value=event.data, headers=event.headers()
-                )
-            )
-        for acknowledged in sent:
-            await acknowledged
-        self.rounds += 1
-
-    def passed(self, rounds: int) -> Callable[[], Awaitable[bool]]:
-        """Tell when so many more rounds were sent than now."""
-        goal = self.rounds + rounds
-
-        async def passed() -> bool:
-            return self.rounds >= goal
-
-        return passed
-
-
-async def verify(ledger: Ledger, load: Load, until: Until) -> None:
-    """Wait until all took effect, and see that it did in order."""
-
-    async def complete() -> bool:
-        return await ledger.total() >= load.rounds * KEYS
-
-    await until(complete)
-    assert await ledger.skipped() == 0
-    assert await ledger.last() == {f"key-{number}": load.rounds for number in range(KEYS)}
-
-
-def more(ledger: Ledger, before: int, count: int) -> Callable[[], Awaitable[bool]]:
-    async def came() -> bool:
-        return await ledger.total() >= before + count
-
-    return came
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["shared commits", "own commits"])
@@ -160,7 +74,7 @@ async def test_no_offset_goes_back_and_nothing_is_double_when_a_consumer_slept_t
 ) -> None:
     """Stopped by SIGSTOP, it wakes up with records in hand that others have handled meanwhile."""
     load = Load(impatient, topic)
-    async with load.flowing(), sleeper(impatient, postgres_url, group, topic.name) as process:
+    async with load.flowing(), program(PROGRAM, impatient, postgres_url, group, topic.name) as process:
         await until(more(ledger, 0, 400))
         process.send_signal(signal.SIGSTOP)
         async with running(ledger_consumer(impatient, group, topic.name, ledger).run):
@@ -176,26 +90,6 @@ async def test_no_offset_goes_back_and_nothing_is_double_when_a_consumer_slept_t
                 before = after
     async with running(ledger_consumer(impatient, group, topic.name, ledger).run):
         await verify(ledger, load, until)
-
-
-@asynccontextmanager
-async def sleeper(settings: KafkaSettings, *rest: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a consumer in a process of its own until the block ends."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(PROGRAM),
-        msgspec.json.encode(settings).decode(),
-        *rest,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n"
-        yield process
-    finally:
-        process.kill()
-        await process.communicate()
 
 
 @asynccontextmanager

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from aiokafka.structs import ConsumerRecord
+from tests.integration.messaging.consumer_stage import Running, Until
+from tests.integration.messaging.run_program import program
 
 from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.consumer import Consumer
@@ -23,37 +22,9 @@ from autodeal_messaging.relay import Relay
 
 pytestmark = pytest.mark.integration
 
-PROGRAM = Path(__file__).with_name("killable.py")
+KILLABLE = Path(__file__).with_name("killable.py")
 KEYS, EVENTS = 20, 30
 EXPECTED = {f"key-{number}": list(range(1, EVENTS + 1)) for number in range(KEYS)}
-
-Loop = Callable[[asyncio.Event], Awaitable[None]]
-Running = Callable[[Loop], AbstractAsyncContextManager["asyncio.Task[None]"]]
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
-
-
-@asynccontextmanager
-async def killable(
-    kind: str, settings: KafkaSettings, *rest: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the program until the block ends, and then end it with SIGKILL, unless the block did so."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(PROGRAM),
-        kind,
-        msgspec.json.encode(settings).decode(),
-        *rest,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n"
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 async def test_events_arrive_complete_and_in_order_when_relays_are_killed(
@@ -73,7 +44,7 @@ async def test_events_arrive_complete_and_in_order_when_relays_are_killed(
 
     writing = asyncio.create_task(write())
     for victim in range(1, 4):
-        async with killable("relay", kafka_settings, postgres_outbox.url):
+        async with program(KILLABLE, "relay", kafka_settings, postgres_outbox.url):
 
             async def has_relayed(count: int = 100 * victim) -> bool:
                 return len(await read_topic(topic)) > count
@@ -134,7 +105,7 @@ async def test_every_record_takes_effect_in_order_when_consumers_are_killed(
     effects = Effects()
     await send_everything(impatient, topic)
     for victim in range(1, 3):
-        async with killable("consumer", impatient, group, topic.name) as process:
+        async with program(KILLABLE, "consumer", impatient, group, topic.name) as process:
             assert process.stdout is not None
             while line := (await process.stdout.readline()).decode():
                 key, sequence = line.split()

@@ -7,42 +7,26 @@ import asyncio
 import io
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaProducer
+from tests.integration.messaging.parking_stage import ParkingStage
 
 from autodeal_contracts.envelope import Envelope
-from autodeal_messaging.consumer import Consumer
 from autodeal_messaging.failure_kind import FailureKinds
-from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.parking.command_line import add_dlq_command, run_dlq
-from autodeal_messaging.parking.limits import ParkingLimits
-from autodeal_messaging.parking.park_records import BEHIND, RecordParking
+from autodeal_messaging.parking.park_records import BEHIND
 from autodeal_messaging.parking.port import ParkedFilter, ParkingStore
-from autodeal_messaging.parking.replay import ReplayWorker
 
 pytestmark = pytest.mark.integration
 
-Loop = Callable[[asyncio.Event], Awaitable[None]]
-Running = Callable[[Loop], AbstractAsyncContextManager["asyncio.Task[None]"]]
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
-LIMITS = ParkingLimits(
-    attempt_limit=2, retry_first_seconds=0.05, retry_maximum_seconds=0.1, poll_seconds=0.02, claim_seconds=2.0
-)
 KINDS = FailureKinds(permanent=(msgspec.DecodeError,))
 POISON = 3
 """The event of each key that is poison; two came before it, and five come after."""
 EVENTS = 8
-
-
-class EventTopic(Protocol):
-    name: str
-
-    def event(self, key: str, sequence: int) -> Envelope: ...
 
 
 class Price(msgspec.Struct):
@@ -103,37 +87,22 @@ class Shell:
         return json.loads(out.getvalue())
 
 
-async def send_all(producer: AIOKafkaProducer, topic: EventTopic) -> None:
+async def send_all(parking: ParkingStage) -> None:
     """Send the events of all keys in turn, all of them to one partition, and a record that is no event."""
     for sequence in range(1, EVENTS + 1):
         for key, poison in DATA.items():
-            event = topic.event(key, sequence)
-            await producer.send_and_wait(
-                topic.name,
-                key=key.encode(),
-                value=poison if sequence == POISON else GOOD,
-                headers=event.headers(),
-                partition=0,
-            )
+            event = parking.topic.event(key, sequence)
+            value = poison if sequence == POISON else GOOD
+            await parking.send_raw(value, key=key.encode(), headers=event.headers())
         if sequence == POISON:
-            await producer.send_and_wait(topic.name, key=b"healthy-too", value=b"?", partition=0)
+            await parking.send_raw(b"?", key=b"healthy-too")
 
 
 async def test_every_poison_is_seen_waited_behind_and_redriven_in_order_when_its_cause_is_mended(
-    *,
-    topic: EventTopic,
-    store: ParkingStore,
-    producer: AIOKafkaProducer,
-    impatient: KafkaSettings,
-    running: Running,
-    until: Until,
+    parking: ParkingStage,
 ) -> None:
-    shop, shell = Shop(), Shell(store)
-    parking = RecordParking(store, KINDS, limits=LIMITS)
-    consumer = Consumer(
-        impatient, store.group, [topic.name], shop.handle, together=shop.handle_together, failures=parking
-    )
-    replay = ReplayWorker(store, shop.handle, KINDS, limits=LIMITS)
+    parking = replace(parking, kinds=KINDS)
+    shop, shell = Shop(), Shell(parking.store)
     everything = list(range(1, EVENTS + 1))
 
     async def has_gone_on() -> bool:
@@ -143,16 +112,19 @@ async def test_every_poison_is_seen_waited_behind_and_redriven_in_order_when_its
         return len(await shell.dlq("list", "--state", "dead")) == len(POISONED) + 1
 
     async def all_others_wait() -> bool:
-        return (await store.counts()).parked == len(POISONED) * (EVENTS - POISON)
+        return (await parking.store.counts()).parked == len(POISONED) * (EVENTS - POISON)
 
     async def is_through() -> bool:
         return all(shop.effects[key] == everything for key in POISONED)
 
-    await send_all(producer, topic)
-    async with running(consumer.run), running(replay.run):
-        await until(has_gone_on)
-        await until(all_poison_is_dead)
-        await until(all_others_wait)
+    await send_all(parking)
+    async with (
+        parking.consuming(shop.handle, together=shop.handle_together),
+        parking.replaying(shop.handle),
+    ):
+        await parking.until(has_gone_on)
+        await parking.until(all_poison_is_dead)
+        await parking.until(all_others_wait)
         assert {key: shop.effects[key] for key in POISONED} == {key: [1, 2] for key in POISONED}
 
         dead = {one["key"]: one for one in await shell.dlq("list", "--state", "dead")}
@@ -167,13 +139,13 @@ async def test_every_poison_is_seen_waited_behind_and_redriven_in_order_when_its
         assert {one["last_error"] for one in behind} == {BEHIND}
 
         await shell.dlq("redrive", "--key", "always-fails")
-        await until(all_poison_is_dead)
+        await parking.until(all_poison_is_dead)
         assert shop.effects["always-fails"] == [1, 2]
 
         await shell.dlq("discard", dead["healthy-too"]["id"], "--reason", "no event")
         shop.is_mended = True
         assert (await shell.dlq("redrive", "--all", "--dry-run"))["records"] == len(POISONED) * 6
         assert (await shell.dlq("redrive", "--all", "--reason", "mended"))["keys"] == len(POISONED)
-        await until(is_through)
-    assert not await store.find(ParkedFilter())
+        await parking.until(is_through)
+    assert not await parking.store.find(ParkedFilter())
     assert [entry["act"] for entry in await shell.dlq("audit")].count("redrive") == len(POISONED) + 1

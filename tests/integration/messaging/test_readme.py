@@ -14,6 +14,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from tests.integration.messaging.consumer_stage import Until
 
 import autodeal_messaging
 from autodeal_contracts.envelope import Envelope
@@ -31,7 +32,6 @@ README = Path(autodeal_messaging.__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LONGEST = 35
 """So many lines of code, without blank ones, are still an example."""
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
 class Topic:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from aiokafka.structs import ConsumerRecord
-from tests.integration.messaging.conftest import TestTopic
+from tests.integration.messaging.consumer_stage import TestTopic
+from tests.integration.messaging.outbox_under_test import OutboxUnderTest
 
-from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.nudge import Nudge
-from autodeal_messaging.outbox.port import OutboxStore
 from autodeal_messaging.relay import Relay
 from autodeal_messaging.relay_round import RelayLimits
 from autodeal_messaging.topics_admin import ensure_topics
@@ -25,14 +24,6 @@ COLD = 12
 AT_A_TIME = 25
 """Events of one transaction, which DynamoDB limits."""
 LIMITS = RelayLimits(read_limit=64, window=128)
-
-
-class OutboxUnderTest(Protocol):
-    async def commit(self, *envelopes: Envelope) -> None: ...
-
-    def store(self, name: str, /) -> OutboxStore: ...
-
-    async def count(self) -> int: ...
 
 
 async def test_cold_keys_are_sent_early_when_a_hot_key_has_a_long_backlog(

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.chaos.freeze_processes import frozen
+from tests.integration.messaging.consumer_stage import Until
 
 from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.consumer import Consumer
@@ -29,9 +30,6 @@ pytestmark = pytest.mark.integration
 
 DRAIN_SECONDS = 1.0
 NEVER_MS = 3_600_000
-
-Loop = Callable[[asyncio.Event], Awaitable[None]]
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
 async def nothing(_envelope: Envelope) -> None:

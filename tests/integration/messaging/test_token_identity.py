@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.integration.messaging.consumer_stage import Running, Until
 from tests.integration.messaging.kafka_clusters import (
     CONNECTION_LIFE_MS,
     TokenTakingKafka,
@@ -17,7 +16,7 @@ from tests.integration.messaging.kafka_clusters import (
     unsecured_token,
 )
 from tests.integration.messaging.ledger import Ledger, ledger_consumer
-from tests.integration.messaging.test_consumer_resilience import Load, Running, Until, verify
+from tests.integration.messaging.ledger_load import Load, verify
 
 from autodeal_messaging.kafka_identity import KafkaIdentityError
 from autodeal_messaging.topics_admin import ensure_topics
@@ -27,13 +26,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.real]
 
 TOKEN_SECONDS = MARGIN_SECONDS + 2.0
 """So short that it is renewed over and over while the test runs."""
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def ledger(postgres_engine: AsyncEngine) -> Ledger:
-    ledger = Ledger(postgres_engine)
-    await ledger.create()
-    return ledger
 
 
 async def test_nothing_is_lost_and_new_tokens_are_taken_when_the_broker_ends_connections(

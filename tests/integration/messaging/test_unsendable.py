@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Protocol
 
+import msgspec
 import pytest
 from aiokafka.structs import ConsumerRecord
-from tests.integration.messaging.conftest import DYNAMODB_SHARDS, DynamoOutboxUnderTest
+from tests.integration.messaging.consumer_stage import TestTopic
+from tests.integration.messaging.outbox_under_test import (
+    DYNAMODB_SHARDS,
+    DynamoOutboxUnderTest,
+    OutboxUnderTest,
+)
 
 from autodeal_contracts.envelope import Envelope
 from autodeal_messaging.dynamodb.unsendable_store import DynamoUnsendableStore
 from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.nudge import Nudge
-from autodeal_messaging.outbox.port import OutboxStore
 from autodeal_messaging.parking.operate import ParkingOperator
 from autodeal_messaging.parking.port import ParkedFilter, ParkedState, ParkingStore
 from autodeal_messaging.parking.unsendable import UnsendableStore, outbox_group
@@ -27,35 +30,12 @@ from autodeal_messaging.topics_admin import ensure_topics
 pytestmark = pytest.mark.integration
 
 
-@dataclass(frozen=True)
-class SmallTopic:
-    """A topic that takes small records only."""
-
-    name: str
-    partitions: int = 1
-    config: dict[str, str] = field(default_factory=lambda: {"max.message.bytes": "3000"})
+class SmallTopic(TestTopic):
+    """A topic that takes small records only, and one event that is none."""
 
     def event(self, key: str, sequence: int) -> Envelope:
-        return Envelope(
-            topic=self.name,
-            key=key,
-            id=f"{key}-{sequence}",
-            type="test.happened",
-            source="/autodeal/test",
-            subject=f"test/{key}",
-            time=datetime.now(UTC),
-            sequence=sequence,
-            correlation_id=key,
-            data=b"x" * (5_000 if (key, sequence) == ("key-2", 2) else 10),
-        )
-
-
-class OutboxUnderTest(Protocol):
-    async def commit(self, *envelopes: Envelope) -> None: ...
-
-    def store(self, name: str, /) -> OutboxStore: ...
-
-    async def count(self) -> int: ...
+        data = b"x" * (5_000 if (key, sequence) == ("key-2", 2) else 10)
+        return msgspec.structs.replace(super().event(key, sequence), data=data)
 
 
 class Unsendable(UnsendableStore, ParkingStore, Protocol):
@@ -81,7 +61,7 @@ async def test_others_are_sent_and_its_key_waits_when_an_event_is_too_large_for_
     read_topic: Callable[[SmallTopic], Awaitable[list[ConsumerRecord]]],
     until: Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]],
 ) -> None:
-    topic = SmallTopic(f"{topic_prefix}small.v1")
+    topic = SmallTopic(f"{topic_prefix}small.v1", partitions=1, config={"max.message.bytes": "3000"})
     await ensure_topics(kafka_settings, [topic])
     for sequence in (1, 2, 3):
         for key in ("key-1", "key-2", "key-3"):
