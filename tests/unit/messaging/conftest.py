@@ -14,6 +14,8 @@ import structlog
 from aiokafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from autodeal_contracts.envelope import Envelope
+from autodeal_messaging import relay as relay_module
+from autodeal_messaging.memory.outbox_store import MemoryOutbox
 
 TOPIC = "autodeal.test.v1"
 
@@ -134,3 +136,14 @@ class FakeProducer:
 @pytest.fixture
 def kafka() -> FakeKafka:
     return FakeKafka()
+
+
+@pytest.fixture
+def producers_of_the_fake(kafka: FakeKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let relays send to the Kafka in memory."""
+    monkeypatch.setattr(relay_module, "make_producer", kafka.producer)
+
+
+@pytest.fixture
+def outbox() -> MemoryOutbox:
+    return MemoryOutbox(shards=4)
