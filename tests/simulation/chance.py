@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tests.simulation.simulated_loop import PROCESS, Process, SimulatedLoop
@@ -85,24 +85,28 @@ class Chance:
             self.struck[fault] += 1
         return comes
 
-    async def pause(self) -> None:
+    def pause(self) -> Awaitable[None]:
         """Wait for something outside: mostly not at all or a moment, sometimes seconds, and maybe to die."""
         faults, random = self.faults, self.draw.random
         if faults.crash and random() < faults.crash:
             process = PROCESS.get()
             if process is not None:
-                await self._die(process)
+                return self._die(process)
         dice = random()
         if dice < 0.4:
-            return
+            return self.loop.slept
         if faults.slow and self.befalls("slow"):
             dice *= 20
-        await self.loop.sleep(dice * 0.05)
+        return self.loop.sleep(dice * 0.05)
 
-    async def reach(self, error: type[Exception]) -> None:
+    def reach(self, error: type[Exception]) -> Awaitable[None]:
         """Go to a store and back: may take its time, may be the end, may fail."""
-        await self.pause()
-        if self.faults.store_error and self.befalls("store_error"):
+        pause = self.pause()
+        return self._arrive(pause, error) if self.faults.store_error else pause
+
+    async def _arrive(self, pause: Awaitable[None], error: type[Exception]) -> None:
+        await pause
+        if self.befalls("store_error"):
             self.note("store error")
             raise error
 

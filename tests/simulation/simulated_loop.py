@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import sys
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Self, TypeVar
 
@@ -49,9 +48,7 @@ PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
 """The process of the current task; None for the world around the processes."""
 
 
-UNWIND_ROUNDS = 8
-UNWIND_SECONDS = 20.0
-FOR_EVER = float("inf")
+CLOSE_ROUNDS = 20
 
 
 class NoEndError(AssertionError):
@@ -64,12 +61,10 @@ class _NumberedTask(asyncio.Task[Result]):
     By its address, as tasks hash, whom `asyncio.wait` wakes first would differ from run to run.
     """
 
-    def __init__(self, *args: Any, number: int, **kwargs: Any) -> None:
-        self._number = number
-        super().__init__(*args, **kwargs)
+    number = 0
 
     def __hash__(self) -> int:
-        return self._number
+        return self.number
 
 
 class _Handle:
@@ -141,7 +136,6 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def __init__(self, *, step_limit: int) -> None:
         self._is_ended = False
-        self._is_closing = False
         self._dropped: list[_Handle] = []
         self._ready: deque[_Handle] = deque()
         self._timers: list[tuple[float, int, _Handle]] = []
@@ -151,34 +145,47 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._step_limit = step_limit
         self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
         self.steps = 0
+        self.slept = self.create_future()
+        """What to await that is over already."""
+        self.slept.set_result(None)
 
     def run(self) -> None:
         """Run until nothing is left to do; raises NoEndError at the limit of steps."""
-        self._run_until(FOR_EVER)
+        ready, timers = self._ready, self._timers
+        take_ready, take_timer = ready.popleft, heapq.heappop
+        while not self._is_ended:
+            if ready:
+                handle = take_ready()
+                if handle.is_cancelled:
+                    continue
+            elif timers:
+                handle = take_timer(timers)[2]
+                if handle.is_cancelled:
+                    continue
+                if handle.when_due > self._now:  # noqa: PLR1730  # a call takes longer
+                    self._now = handle.when_due
+            else:
+                return
+            self.steps += 1
+            context = handle.context
+            process = context.get(PROCESS)
+            if process is not None and process.is_dead:
+                self._dropped.append(handle)
+                continue
+            context.run(handle.callback, *handle.args)
+            if self.steps > self._step_limit:
+                raise NoEndError(f"no end after {self.steps} steps and {self._now:.0f} s")
 
     def end(self) -> None:
         """Stop after this step, whatever else there is to do."""
         self._is_ended = True
 
-    def unwind(self) -> None:
-        """Cancel every task, also of dead processes, and let each clean up as it wants to."""
-        self._is_ended = False
-        self._is_closing = True
-        self._step_limit = sys.maxsize
-        self._ready.extend(self._dropped)
-        self._dropped.clear()
-        for _ in range(UNWIND_ROUNDS):
-            # Some take a cancellation for an error of Kafka's and join again, so they are told again.
-            self._tasks = [(task, own) for task, own in self._tasks if not task.done()]
-            for task, _ in self._tasks:
-                task.cancel()
-            self._run_until(self._now + UNWIND_SECONDS)
-
     def close_down(self) -> None:
         """End every task there ever was, so that none is left to the garbage collector."""
+        self._is_ended = True
         for task, context in self._tasks:
             if not task.done():
-                context.run(task.get_coro().close)
+                context.run(_close, task.get_coro())
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._tasks.clear()
         self._dropped.clear()
@@ -198,49 +205,33 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self._found_running.__exit__(None, None, None)
             events._set_running_loop(None)
 
-    def _run_until(self, end: float) -> None:
-        ready, timers = self._ready, self._timers
-        take_ready, take_timer = ready.popleft, heapq.heappop
-        spares_the_dead = not self._is_closing
-        steps = self.steps
-        try:
-            while not self._is_ended:
-                if ready:
-                    handle = take_ready()
-                elif timers and timers[0][0] <= end:
-                    handle = take_timer(timers)[2]
-                    if not handle.is_cancelled and handle.when_due > self._now:
-                        self._now = handle.when_due
-                else:
-                    return
-                if handle.is_cancelled:
-                    continue
-                steps += 1
-                if spares_the_dead:
-                    process = handle.context.get(PROCESS)
-                    if process is not None and process.is_dead:
-                        self._dropped.append(handle)
-                        continue
-                handle.context.run(handle.callback, *handle.args)
-                if steps > self._step_limit:
-                    raise NoEndError(f"no end after {steps} steps and {self._now:.0f} s")
-        finally:
-            self.steps = steps
-
     def set_timer(self, handle: _Handle) -> None:
         """Call a handle when it is due."""
         self._count += 1
         heapq.heappush(self._timers, (handle.when_due, self._count, handle))
 
-    def sleep(self, seconds: float) -> Sleep:
-        """Return what to await to sleep."""
-        return Sleep(self, self._now + seconds)
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Return what the running task awaits at once to sleep.
+
+        When nobody else has anything to do meanwhile, time jumps here and the task just goes on: the same
+        happens in the same order, without a timer and a turn of the loop.
+        """
+        when_due = self._now + seconds
+        if self._ready or self._is_ended or self.steps >= self._step_limit:
+            return Sleep(self, when_due)
+        timers = self._timers
+        while timers and timers[0][2].is_cancelled:
+            heapq.heappop(timers)
+        if timers and timers[0][0] <= when_due:
+            return Sleep(self, when_due)
+        self.steps += 1
+        self._now = when_due
+        return self.slept
 
     def time(self) -> float:
         return self._now
 
-    def get_debug(self) -> bool:
-        return False
+    get_debug = staticmethod(bool)
 
     def is_running(self) -> bool:
         return True
@@ -279,14 +270,23 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Task[Result]:
         own = context or copy_context()
         self._created += 1
-        task: asyncio.Task[Result] = _NumberedTask(
-            coro, loop=self, name=name, context=own, number=self._created
-        )
+        task: _NumberedTask[Result] = _NumberedTask(coro, loop=self, name=name or "", context=own)
+        task.number = self._created
         self._tasks.append((task, own))
         return task
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Ignore it: failures are judged by what they leave in the stores."""
+
+
+def _close(work: Generator[Any, Any, object] | Coroutine[Any, Any, object]) -> None:
+    """Close a coroutine, also one that waits for something in its `finally`."""
+    for _ in range(CLOSE_ROUNDS):
+        try:
+            work.close()
+        except RuntimeError:
+            continue
+        return
 
 
 def make_loop(*, step_limit: int) -> SimulatedLoop:

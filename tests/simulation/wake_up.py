@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 
 class WakeUp:
@@ -16,8 +16,9 @@ class WakeUp:
 
     def ring(self) -> None:
         """Wake everybody."""
-        for ring in list(self.listeners.values()):
-            ring()
+        if self.listeners:
+            for ring in list(self.listeners.values()):
+                ring()
         if not self.waiting:
             return
         waiting, self.waiting = self.waiting, []
@@ -25,21 +26,23 @@ class WakeUp:
             if not woken.done():
                 woken.set_result(None)
 
-    async def wait(self, timeout_seconds: float | None = None) -> None:
+    def wait(self, timeout_seconds: float | None = None) -> Awaitable[None]:
         """Wait for a ring, or for as long as is said."""
-        await wait_for_any([self], timeout_seconds)
+        return wait_for_any((self,), timeout_seconds)
 
 
-async def wait_for_any(bells: Sequence[WakeUp], timeout_seconds: float | None = None) -> None:
+def wait_for_any(bells: Sequence[WakeUp], timeout_seconds: float | None = None) -> Awaitable[None]:
     """Wait for the first ring of several, or for as long as is said."""
     loop = asyncio.get_running_loop()
     woken: asyncio.Future[None] = loop.create_future()
     for bell in bells:
         bell.waiting.append(woken)
     if timeout_seconds is None:
-        await woken
-        return
-    timer = loop.call_later(timeout_seconds, _wake, woken)
+        return woken
+    return _wait_until(woken, loop.call_later(timeout_seconds, _wake, woken))
+
+
+async def _wait_until(woken: asyncio.Future[None], timer: asyncio.TimerHandle) -> None:
     try:
         await woken
     finally:

@@ -30,6 +30,7 @@ from autodeal_messaging.deadlines import DeadlineWorker
 from autodeal_messaging.failure_kind import FailureKinds
 from autodeal_messaging.kafka_settings import KafkaSettings
 from autodeal_messaging.nudge import Nudge
+from autodeal_messaging.parking import replay
 from autodeal_messaging.parking.limits import ParkingLimits
 from autodeal_messaging.parking.park_records import RecordParking
 from autodeal_messaging.parking.port import AuditEntry, ParkedFilter, ParkedState
@@ -43,16 +44,20 @@ from autodeal_vehicle.domain.sale_deadline import SaleDeadlines
 
 KAFKA = KafkaSettings(
     kafka_bootstrap_servers="nowhere:9092",
-    kafka_commit_interval_ms=2_000,
+    kafka_commit_interval_ms=5_000,
     kafka_drain_timeout_seconds=4.0,
     kafka_consumer_concurrency=4,
     kafka_consumer_window=6,
 )
 RELAY_LIMITS = RelayLimits(
-    read_limit=4, window=12, poll_first_seconds=0.2, poll_maximum_seconds=6.0, acknowledge_timeout_seconds=5.0
+    read_limit=4,
+    window=12,
+    poll_first_seconds=0.2,
+    poll_maximum_seconds=12.0,
+    acknowledge_timeout_seconds=5.0,
 )
 PARKING_LIMITS = ParkingLimits(
-    attempts_in_place=2, attempt_limit=4, retry_maximum_seconds=8.0, claim_seconds=10.0, poll_seconds=3.0
+    attempts_in_place=2, attempt_limit=4, retry_maximum_seconds=8.0, claim_seconds=10.0, poll_seconds=6.0
 )
 SCHEDULE = Schedule(
     first_check=timedelta(seconds=8),
@@ -68,9 +73,12 @@ TIME_TO_PAY = timedelta(seconds=25)
 SURROUNDINGS = (VehiclesUnavailableError, SalesUnavailableError)
 KINDS = FailureKinds(surroundings=SURROUNDINGS, permanent=(UndecodableEventError,))
 LOOK_AGAIN_SECONDS = 3.0
-LOOK_AHEAD_SECONDS = 3.0
-"""A deadline worker looks around every second for what other processes have set, and that is most of the
-work of a schedule in which nothing happens."""
+LOOK_AHEAD_SECONDS = 8.0
+"""A deadline worker looks around every second for what other processes have set. Workers that look around
+and find nothing are most of the work of a schedule, so each of them does so less often here."""
+BALANCE_SECONDS = 6.0
+MEASURE_SECONDS = 60.0
+"""Nobody reads the gauges."""
 NUDGED_SHARE = 0.5
 """The other processes hear of no commit, and find everything by looking."""
 CRASH_SHARE = 0.3
@@ -116,6 +124,9 @@ class WholeWorld(World):
             (relay, "make_producer", self.kafka.make_producer),
             (consumer_membership, "make_consumer", self.kafka.make_consumer),
             (deadlines, "LOOK_AHEAD_SECONDS", LOOK_AHEAD_SECONDS),
+            (replay, "MEASURE_INTERVAL_SECONDS", MEASURE_SECONDS),
+            (relay, "MEASURE_INTERVAL_SECONDS", MEASURE_SECONDS),
+            (SimulatedOutboxStore, "balance_interval_seconds", BALANCE_SECONDS),
         ]
 
     def waiting(self) -> int:
@@ -182,9 +193,9 @@ class WholeWorld(World):
             together=self._poisonous_together(service),
             failures=RecordParking(store, KINDS, limits=PARKING_LIMITS, now=self.clock),
         )
-        replay = ReplayWorker(store, handler, KINDS, limits=PARKING_LIMITS, now=self.clock)
+        replays = ReplayWorker(store, handler, KINDS, limits=PARKING_LIMITS, now=self.clock)
         worker = DeadlineWorker(due, service.handle_deadline, deadline_set, now=self.clock)
-        await asyncio.gather(*(each.run(never) for each in (sender, consumer, replay, worker)))
+        await asyncio.gather(*(each.run(never) for each in (sender, consumer, replays, worker)))
 
     def _nudge(
         self,
