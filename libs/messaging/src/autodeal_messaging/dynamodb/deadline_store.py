@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from autodeal_messaging.deadlines import Deadline
-from autodeal_messaging.dynamodb.write import DEADLINE_SHARDS, deadline_partition, sortable_time
+from autodeal_messaging.dynamodb.write import (
+    DEADLINE_SHARDS,
+    deadline_key,
+    deadline_partition,
+    sortable_time,
+)
 
 if TYPE_CHECKING:  # the stubs are not installed in production
     from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_dynamodb.type_defs import AttributeValueTypeDef
 
 
 class DynamoDeadlineStore:
@@ -27,7 +35,8 @@ class DynamoDeadlineStore:
         shards = await asyncio.gather(
             *(self._earliest_of(shard, before, limit) for shard in range(self._shards))
         )
-        return sorted(deadline for found in shards for deadline in found)[:limit]
+        # One that is brought home meanwhile may be met in both places.
+        return sorted({deadline for found in shards for deadline in found})[:limit]
 
     async def _earliest_of(self, shard: int, before: datetime, limit: int) -> list[Deadline]:
         page = await self._client.query(
@@ -40,11 +49,38 @@ class DynamoDeadlineStore:
             ConsistentRead=True,
             Limit=limit,
         )
-        return [
-            Deadline(
-                due_at=datetime.fromisoformat(item["due_at"]["S"]),
-                kind=item["kind"]["S"],
-                subject=item["subject"]["S"],
+        return [await self._read(item) for item in page["Items"]]
+
+    async def _read(self, item: dict[str, AttributeValueTypeDef]) -> Deadline:
+        """Return an item's deadline; one that a release with fewer shards wrote is brought home before.
+
+        The handler deletes it from where this release would have put it: left elsewhere, it would be
+        due for ever.
+        """
+        due_at = datetime.fromisoformat(item["due_at"]["S"])
+        deadline = Deadline(due_at=due_at, kind=item["kind"]["S"], subject=item["subject"]["S"])
+        home = deadline_key(deadline.kind, deadline.subject, due_at, DEADLINE_SHARDS)
+        if item["pk"] != home["pk"]:
+            await self._bring_home(item, home)
+        return deadline
+
+    async def _bring_home(
+        self, item: dict[str, AttributeValueTypeDef], home: dict[str, dict[str, str]]
+    ) -> None:
+        try:
+            await self._client.transact_write_items(
+                TransactItems=[
+                    {
+                        "Delete": {
+                            "TableName": self._table,
+                            "Key": {"pk": item["pk"], "sk": item["sk"]},
+                            "ConditionExpression": "attribute_exists(pk)",
+                        }
+                    },
+                    {"Put": {"TableName": self._table, "Item": {**item, **home}}},
+                ]
             )
-            for item in page["Items"]
-        ]
+        except ClientError as error:
+            # Another worker was sooner, or the deadline was acted on.
+            if error.response["Error"]["Code"] != "TransactionCanceledException":
+                raise

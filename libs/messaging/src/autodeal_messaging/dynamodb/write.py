@@ -17,8 +17,12 @@ if TYPE_CHECKING:  # the stubs are not installed in production
 
 OUTBOX_SHARDS = 8
 """Shards of an outbox unless a service says otherwise. Each costs one query per poll."""
-DEADLINE_SHARDS = 4
-"""Partitions over which deadlines are spread. Each costs one query per second."""
+DEADLINE_SHARDS = 16
+"""Partitions over which deadlines are spread. Each costs one query per second of each worker, and takes
+1,000 write units a second.
+
+It may grow: readers bring home what a release with fewer wrote. First a release whose `DynamoDeadlineStore`
+reads the new number, then one that writes it: else a roll-back would leave deadlines where nobody looks."""
 
 
 def outbox_put(
