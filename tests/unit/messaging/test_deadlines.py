@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -208,39 +207,3 @@ async def test_a_deadline_is_handled_at_its_new_time_when_it_was_moved(store: Me
         store.schedule("sale", "1", seconds_from_now(0.06))
         await until(lambda: handler.settled)
     assert handler.settled == ["1"]
-
-
-class SlowStore(MemoryDeadlineStore):
-    """A store whose reads take a while, in which other workers go on."""
-
-    async def earliest(self, *, before: datetime, limit: int) -> Sequence[Deadline]:
-        await asyncio.sleep(0)
-        return await super().earliest(before=before, limit=limit)
-
-
-async def test_workers_keep_out_of_each_others_way_when_many_deadlines_are_due_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    store = SlowStore()
-    chance = random.Random(5)
-    monkeypatch.setattr(deadlines_module, "random", chance)
-    calls, turns = Counter[str](), list[int]()
-
-    async def handle(kind: str, subject: str, due_at: datetime) -> None:
-        calls[subject] += 1
-        for _ in range(chance.randrange(1, 4)):
-            await asyncio.sleep(0)
-        if store.claim(kind, subject, due_at):
-            turns.append(int(subject))
-            await asyncio.sleep(0)
-
-    begin = seconds_from_now(-10)
-    for number in range(1_000):
-        store.schedule("sale", str(number), begin + timedelta(microseconds=number))
-    async with AsyncExitStack() as workers:
-        for _ in range(4):
-            await workers.enter_async_context(running(store, handle, concurrency=16))
-        await until(lambda: not store.deadlines)
-    assert sorted(turns) == list(range(1_000)), "each once in effect"
-    assert calls.total() < 3 * 1_000, "without a sign of each other all four try for each"
-    assert max(abs(place - turn) for place, turn in enumerate(turns)) < 500, "the oldest come early"

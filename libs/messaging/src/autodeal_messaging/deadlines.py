@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -48,23 +47,12 @@ workers one acts; finding it gone, moved or claimed it does nothing."""
 LOOK_AHEAD_SECONDS = 1.0
 """The longest sleep: other processes may set deadlines without ringing this one."""
 BATCH = 200
-TURN = 50
-"""So many deadlines at most are worked off between two looks at what is due."""
-OTHERS_SECONDS = 10.0
-"""How long to reckon with other workers after the last sign of one."""
-AMONG_OTHERS_SHARE = 2 / 3
-"""Of the turns: so many begin anywhere; the rest at the oldest deadline, which so never waits for long."""
-ALONE_SHARE = 1 / 8
-"""The same of a worker that saw no other. Workers in step with each other would see none for ever."""
 STILL_THERE_SECONDS = 1.0
 """How long to leave a deadline alone that was handled but has not gone (another worker has it)."""
 
 
 class DeadlineWorker:
     """Hands deadlines to the handler when they are due, several at a time, the soonest first.
-
-    Workers that begin at the same deadline all get in each other's way, and all but one do nothing. So
-    one that sees deadlines go that it did not work off begins anywhere among the first that are due.
 
     A handler that fails is called again with growing delays, for as long as the row is there; others
     are not held up by it. Its own nudge is rung when a deadline was set in this process.
@@ -89,9 +77,6 @@ class DeadlineWorker:
         self._ready: deque[Deadline] = deque()
         self._running: dict[Deadline, asyncio.Task[None]] = {}
         self._resting: dict[Deadline, tuple[datetime, Backoff]] = {}
-        self._left: frozenset[Deadline] = frozenset()
-        """Due, and left by this worker: if they go, there are others."""
-        self._others_until: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop; then let what runs finish, within the drain time-out."""
@@ -119,14 +104,10 @@ class DeadlineWorker:
         found = await self._store.earliest(before=now + timedelta(seconds=LOOK_AHEAD_SECONDS), limit=limit)
         _measure(found, now)
         still_there = set(found)
-        # What a look cut off by its limit does not show may still be there.
-        seen_to = found[-1] if len(found) == limit else None
-        for deadline in [known for known in self._resting if seen_to is None or known <= seen_to]:
+        for deadline in [known for known, (until, _) in self._resting.items() if until <= now]:
             if deadline not in still_there:
                 del self._resting[deadline]
-        if not self._left <= still_there:
-            self._others_until = now + timedelta(seconds=OTHERS_SECONDS)
-        due: list[Deadline] = []
+        self._ready.clear()
         wait_seconds = LOOK_AHEAD_SECONDS
         for deadline in found:
             if deadline in self._running:
@@ -134,22 +115,10 @@ class DeadlineWorker:
             rest = self._resting.get(deadline)
             act_at = max(deadline.due_at, rest[0]) if rest else deadline.due_at
             if act_at <= now:
-                due.append(deadline)
+                self._ready.append(deadline)
             else:
                 wait_seconds = min(wait_seconds, (act_at - now).total_seconds())
-        self._take_turn(due, now)
         return wait_seconds
-
-    def _take_turn(self, due: Sequence[Deadline], now: datetime) -> None:
-        """Queue the first that are due; among other workers, any that they hardly begin with, too."""
-        turns = len(due) // TURN
-        has_company = self._others_until is not None and now < self._others_until
-        elsewhere_share = AMONG_OTHERS_SHARE if has_company else ALONE_SHARE
-        begin = 0
-        if turns > 1 and random.random() < elsewhere_share:  # noqa: S311  # spreads load, guards no secret
-            begin = TURN * random.randrange(turns)  # noqa: S311  # as above
-        self._ready = deque(due[begin : begin + TURN])
-        self._left = frozenset(due).difference(self._ready)
 
     async def _work_until(self, wait_seconds: float, stop: asyncio.Event) -> None:
         """Run what is ready; return when more may be due."""
