@@ -32,14 +32,11 @@ def uv_folder() -> Path:
 def copy_context(target: Path) -> None:
     """Copy what .dockerignore lets in."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
-    for pattern in (line[1:] for line in lines if line.startswith("!")):
-        for found in ROOT.glob(pattern):
-            place = target / found.relative_to(ROOT)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if found.is_dir():
-                shutil.copytree(found, place, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-            else:
-                shutil.copy(found, place)
+    shut_out = [
+        line.removeprefix("**/") for line in lines if line[:1] not in {"!", "#", "*"} or line[:3] == "**/"
+    ]
+    for folder in (line[1:] for line in lines if line.startswith("!")):
+        shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns(*shut_out))
 
 
 @pytest.mark.parametrize("name", MEMBERS)

@@ -165,5 +165,5 @@ def test_everything_that_is_copied_exists_and_is_not_ignored() -> None:
     for source in (part for parts in sources for part in parts):
         assert (ROOT / source).exists(), source
         assert any(pattern.split("/")[0] == source.split("/")[0] for pattern in allowed), source
-    for pattern in allowed:
-        assert list(ROOT.glob(pattern)), f"{pattern} lets nothing in"
+    for folder in allowed:
+        assert (ROOT / folder).is_dir(), f"{folder}: older builders let nothing in by wildcards"
