@@ -26,6 +26,7 @@ ADDRESSES = re.compile(
     r"|identity\.irsaRoleArn|ingress\.(rest|webhook)\.(host|certificateArn|wafAclArn|inboundCidrs)"
     r"|networkPolicy\.(ingress|egress)\..*"
 )
+LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 KEYS = re.compile(r"secrets\.keys\..*\.(remoteKey|property)")
 
 WRONG: list[tuple[Json, str]] = [
@@ -74,6 +75,22 @@ def test_a_password_is_refused_when_it_stands_in_the_address(charts: Path) -> No
     overlay = {"settings": {"DATABASE_URL": "postgresql://vehicle:secret@host:5432/vehicle"}}
     with pytest.raises(RenderError, match="DATABASE_URL"):
         render(Case("vehicle", "wrong", ("values-live.yaml",), overlay), charts / "vehicle")
+
+
+@pytest.mark.parametrize("tag", ["5df6f936ab7c0dc5" * 4, f"_{'long-' * 13}", "v" * 128])
+def test_any_tag_that_an_image_may_have_makes_a_valid_label(charts: Path, tag: str) -> None:
+    release = render(
+        Case("vehicle", "tag", ("values-dev.yaml",), {"image": {"tag": tag}}), charts / "vehicle"
+    )
+    for thing in release.objects:
+        assert LABEL.fullmatch(thing["metadata"]["labels"]["app.kubernetes.io/version"])
+    images = [
+        container["image"]
+        for thing in release.objects
+        if thing["kind"] == "Deployment"
+        for container in thing["spec"]["template"]["spec"]["containers"]
+    ]
+    assert [image.rpartition(":")[2] for image in images] == [tag, tag]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -15,7 +15,7 @@ app.kubernetes.io/component: {{ . }}
 {{- define "autodeal.podLabels" -}}
 {{ include "autodeal.selector" . }}
 app.kubernetes.io/part-of: autodeal
-app.kubernetes.io/version: {{ .root.Values.image.tag | default .root.Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ .root.Values.image.tag | default .root.Chart.AppVersion | trunc 63 | trimAll "._-" | quote }}
 {{- end }}
 
 {{- define "autodeal.labels" -}}
