@@ -121,13 +121,27 @@ def _artifact_faults(artifact: dict[str, Any], *, on_cloud: bool) -> Iterator[st
         if f"ARG {name}=" not in text or f"USER {value}\n" not in text:
             yield f"{name} is not the user of the process"
     synced = artifact.get("sync", {})
-    if bool(synced) != (not on_cloud and docker["target"] in SERVICES):
+    if bool(synced) == on_cloud:
         yield f"copies into pods of {artifact['image']}"
+    if docker["target"] not in SERVICES:
+        yield from _spared_engines_faults(synced, on_cloud=on_cloud)
+        return
     for rule in synced.get("manual", []):
         yield from _sync_faults(rule, text)
     for hook in synced.get("hooks", {}).get("after", []):
         if hook["container"]["command"] != ["/app/.venv/bin/python", "-c", START_ANEW]:
             yield "the hook starts nothing anew"
+
+
+def _spared_engines_faults(synced: dict[str, Any], *, on_cloud: bool) -> Iterator[str]:
+    """Engines lose their data with their pods, so the services' code must not make a new image of them."""
+    rules = synced.get("manual", [])
+    spared = {path for rule in rules for path in ROOT.glob(rule["src"])}
+    carried = {path for folder in ("libs", "services") for path in ROOT.glob(f"{folder}/*/src/**/*.py")}
+    if spared != (set() if on_cloud else carried):
+        yield "a change of the services' code restarts the engines"
+    if any(rule["dest"] != "/tmp/unread" for rule in rules) or "hooks" in synced:
+        yield "what is copied into the engines' pods is read there"
 
 
 def _sync_faults(rule: dict[str, str], dockerfile: str) -> Iterator[str]:
