@@ -101,7 +101,8 @@ def _tell_cpu(
 ) -> None:
     total_ms = 0.0
     for name, cpu_seconds in _cpu_seconds().items():
-        used_ms = (cpu_seconds - before[name] - idle[name] * seconds) / purchases * 1000
+        # What was idle beforehand may be less than nothing of what was used.
+        used_ms = max(0.0, cpu_seconds - before[name] - idle[name] * seconds) / purchases * 1000
         sheet.say(f"  CPU of `{name}`", f"{used_ms:.1f} ms")
         total_ms += used_ms
     sheet.say("CPU of the three services", f"{total_ms:.1f} ms")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # the stubs are not installed in production
 
 OUTBOX_SHARDS = 8
 """Shards of an outbox unless a service says otherwise. Each costs one query per poll."""
-DEADLINE_SHARDS = 16
+DEADLINE_SHARDS = 4
 """Partitions over which deadlines are spread. Each costs one query per second of each worker, and takes
 1,000 write units a second.
 
