@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.charts.render_charts import Json, Release
@@ -31,8 +31,13 @@ class FoundPod:
 
 
 def find_pods(release: Release) -> Iterator[FoundPod]:
-    """Return every pod."""
-    for owner in release.objects:
+    """Return every pod of a release."""
+    return pods_of(release.objects)
+
+
+def pods_of(objects: Sequence[Json]) -> Iterator[FoundPod]:
+    """Return every pod that these objects are or make."""
+    for owner in objects:
         if owner["kind"] in ("Deployment", "Job"):
             template = owner["spec"]["template"]
             meta, spec = template["metadata"], template["spec"]
