@@ -15,6 +15,7 @@ EVERYTHING: Json = {
     },
     "identity": {"irsaRoleArn": "arn:aws:iam::222222222222:role/autodeal"},
     "trust": {"configMap": "certificates"},
+    "spread": {"nodes": "DoNotSchedule"},
     "settings": {"KAFKA_MAX_BATCH_BYTES": 1048577, "COGNITO_LEEWAY_SECONDS": 0.5},
     "topics": {"secretKeys": ["KAFKA_SASL_PASSWORD"], "partitions": 24},
     "migrations": {"secretKeys": ["KAFKA_SASL_PASSWORD"]},
@@ -31,6 +32,8 @@ NOTHING: Json = {
     "networkPolicy": {"enabled": False},
     "topics": {"enabled": False},
     "migrations": {"enabled": False},
+    "disruptionBudget": {"enabled": False},
+    "spread": {"enabled": False},
 }
 
 OWN_EVERYTHING: dict[str, Json] = {

@@ -31,8 +31,10 @@ spec:
     spec:
       serviceAccountName: {{ .root.Release.Name }}
       terminationGracePeriodSeconds: {{ include "autodeal.gracePeriodSeconds" .root }}
+      {{- if .root.Values.spread.enabled }}
       topologySpreadConstraints:
         {{- include "autodeal.spread" . | nindent 8 }}
+      {{- end }}
       {{- include "autodeal.podBasics" $part | nindent 6 }}
       {{- if $part.liveSync }}
       initContainers:

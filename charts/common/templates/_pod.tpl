@@ -85,7 +85,7 @@ nodeAffinity:
             values: [arm64]
 {{- end }}
 
-{{/* Takes a part: pods of one revision spread over zones, and over nodes where they can. */}}
+{{/* Takes a part: pods of one revision spread over zones and over nodes. */}}
 {{- define "autodeal.spread" -}}
 - topologyKey: topology.kubernetes.io/zone
   maxSkew: 1
@@ -96,7 +96,7 @@ nodeAffinity:
       {{- include "autodeal.selector" . | nindent 6 }}
 - topologyKey: kubernetes.io/hostname
   maxSkew: 1
-  whenUnsatisfiable: ScheduleAnyway
+  whenUnsatisfiable: {{ .root.Values.spread.nodes }}
   matchLabelKeys: [pod-template-hash]
   labelSelector:
     matchLabels:

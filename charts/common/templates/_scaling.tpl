@@ -84,6 +84,7 @@ spec:
 
 {{/* Takes a part. One pod at a time may be evicted: a drain proceeds, and the rest keeps working. */}}
 {{- define "autodeal.disruptionBudget" -}}
+{{- if .root.Values.disruptionBudget.enabled }}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
@@ -95,4 +96,5 @@ spec:
   selector:
     matchLabels:
       {{- include "autodeal.selector" . | nindent 6 }}
+{{- end }}
 {{- end }}

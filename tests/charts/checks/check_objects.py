@@ -19,19 +19,20 @@ def expected_objects(release: Release) -> set[tuple[str, str]]:
         ("ServiceAccount", f"{name}-migrate"),
         ("ConfigMap", f"{name}-settings"),
     }
-    found |= {("Deployment", f"{name}-http"), ("Service", name), ("PodDisruptionBudget", f"{name}-http")}
-    found |= {("Pod", f"{name}-test")}
+    found |= {("Deployment", f"{name}-http"), ("Service", name), ("Pod", f"{name}-test")}
+    parts = ("http", "worker") if release.has_worker else ("http",)
+    if values["disruptionBudget"]["enabled"]:
+        found |= {("PodDisruptionBudget", f"{name}-{part}") for part in parts}
     if values["http"]["autoscaling"]["enabled"]:
         found.add(("HorizontalPodAutoscaler", f"{name}-http"))
     if release.has_worker:
-        found |= {(kind, f"{name}-worker") for kind in ("Deployment", "Service", "PodDisruptionBudget")}
+        found |= {(kind, f"{name}-worker") for kind in ("Deployment", "Service")}
         if values["worker"]["keda"]["enabled"]:
             found.add(("ScaledObject", f"{name}-worker"))
             if values["worker"]["keda"]["mskIam"]:
                 found.add(("TriggerAuthentication", f"{name}-worker"))
     if values["networkPolicy"]["enabled"]:
-        parts = ("http", "migrate", "test", *(("worker",) if release.has_worker else ()))
-        found |= {("NetworkPolicy", f"{name}-{part}") for part in parts}
+        found |= {("NetworkPolicy", f"{name}-{part}") for part in ("migrate", "test", *parts)}
     return found | _expected_hooks(release) | _expected_extras(release)
 
 

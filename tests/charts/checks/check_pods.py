@@ -182,7 +182,8 @@ def check_deployments(release: Release) -> Iterator[str]:
 
 
 def check_placement(release: Release) -> Iterator[str]:
-    """Pods spread over zones and nodes by revision, and go to arm64 exactly when told to."""
+    """Pods spread over zones and nodes by revision, and go to arm64, exactly when told to."""
+    spread = release.values["spread"]
     arm64 = {
         "nodeAffinity": {
             "requiredDuringSchedulingIgnoredDuringExecution": {
@@ -212,9 +213,9 @@ def check_placement(release: Release) -> Iterator[str]:
                 "labelSelector": selector,
             }
             for key, when in (
-                ("topology.kubernetes.io/zone", release.values["spread"]["zones"]),
-                ("kubernetes.io/hostname", "ScheduleAnyway"),
+                ("topology.kubernetes.io/zone", spread["zones"]),
+                ("kubernetes.io/hostname", spread["nodes"]),
             )
         ]
-        if pod.spec.get("topologySpreadConstraints") != wanted:
+        if pod.spec.get("topologySpreadConstraints") != (wanted if spread["enabled"] else None):
             yield f"{name}: spreads by {pod.spec.get('topologySpreadConstraints')}"
