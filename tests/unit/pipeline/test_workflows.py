@@ -19,6 +19,7 @@ ACTIONLINT = ROOT / ".tools" / "actionlint" / "actionlint"
 PINNED = re.compile(r"uses: (?P<action>[\w./-]+)@(?P<commit>[0-9a-f]{40}) # v\d+\.\d+\.\d+\n")
 GRANTS = {("contents", "read"), ("id-token", "write")}
 RUNNERS = {"ubuntu-24.04", "ubuntu-24.04-arm"}
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
 IMAGES = ["vehicle", "payment", "gateway", "devstack"]
 
 each_workflow = pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
@@ -151,6 +152,11 @@ def test_each_image_is_built_on_its_own_architecture_and_pushed_by_digest_with_i
     assert "push-by-digest=true" in push["with"]["outputs"]
     assert (push["with"]["sbom"], push["with"]["provenance"]) == ("true", "mode=max")
     assert push["with"]["platforms"] == "linux/${{ matrix.machine.architecture }}"
+    told = dict(line.split("=", 1) for line in push["with"]["build-args"].splitlines())
+    labels = re.findall(r'="\$\{([A-Z]+)\}"', DOCKERFILE)
+    assert set(told) == set(labels) == {"VERSION", "REVISION", "SOURCE"}
+    # A version is told only of what a tag names, not of what was picked by hand on a run from a tag.
+    assert "github.ref_type == 'tag' && inputs.ref == github.sha" in told["VERSION"]
 
 
 def test_deployment_waits_for_checks_and_images_and_is_alone_in_its_environment() -> None:
@@ -174,13 +180,12 @@ def test_every_target_and_file_that_is_named_exists() -> None:
     run = (ROOT / ".ci" / "run").read_text()
     for target in re.findall(r"\bmake ([a-z-]+)", commands() + run):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    scripts = set(re.findall(r"\.ci/[a-z-]+", commands()))
-    assert scripts == {".ci/run", ".ci/deploy", ".ci/install-skaffold", ".ci/join-images"}
+    scripts = set(re.findall(r"\.ci/[a-z-]+", commands() + run))
+    assert scripts == {f".ci/{file.name}" for file in (ROOT / ".ci").iterdir()}
     for script in scripts:
         assert (ROOT / script).stat().st_mode & 0o111, script
     for workflow in WORKFLOWS:
         for called in re.findall(r"uses: \./(\S+)", workflow.read_text()):
             assert (ROOT / called).is_file(), called
-    dockerfile = (ROOT / "Dockerfile").read_text()
     for image in IMAGES:
-        assert re.search(rf"^FROM .* AS {image}$", dockerfile, re.MULTILINE), image
+        assert re.search(rf"^FROM .* AS {image}$", DOCKERFILE, re.MULTILINE), image
