@@ -136,9 +136,10 @@ image-checks: $(STAMP) ## the Dockerfile, the images' locks, and a wheel of each
 
 .PHONY: cluster-test
 cluster-test: TAG ?= dev
-cluster-test: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## install, buy, upgrade, evict, remove, on KUBECONFIG's cluster (REGISTRY= TAG=dev)
+cluster-test: HELM ?= helm
+cluster-test: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## install, buy, upgrade, evict, remove, on KUBECONFIG's cluster (REGISTRY= TAG=dev HELM=helm3)
 	@$(BIN)/python -m tests.cluster --registry '$(REGISTRY)' --tag $(TAG) \
-	  --kubectl $(CURDIR)/$(KUBERNETES_TOOLS)/bin/kubectl --helm $(CURDIR)/$(KUBERNETES_TOOLS)/bin/helm
+	  --kubectl $(CURDIR)/$(KUBERNETES_TOOLS)/bin/kubectl --helm $(CURDIR)/$(KUBERNETES_TOOLS)/bin/$(HELM)
 
 .PHONY: charts
 charts: $(STAMP) $(KUBERNETES_TOOLS)/.installed ## the charts: every values file, by helm 3 and 4, against the code and the schemas

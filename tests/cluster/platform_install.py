@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.place import Place
-from tests.cluster.verdicts import require
+from tests.cluster.verdicts import require, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("vehicle", "payment", "gateway")
 ENGINES = ("postgres", "kafka", "dynamodb", "identity", "provider")
 ENGINE_TIMEOUT = "180s"
 INSTALL_TIMEOUT = "240s"
+QUOTA_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +53,14 @@ class PlatformInstall:
     """So many of each kind of pod, so that one may go."""
 
     def make_namespace(self) -> str:
-        """Make the namespace: Pod Security at its strictest, and no traffic that no policy allows."""
+        """Make the namespace as k8s/base does: Pod Security at its strictest, default deny, the quota."""
         self.place.kubectl("create", "namespace", self.place.namespace)
         label = "pod-security.kubernetes.io/enforce=restricted"
         self.place.kubectl("label", "namespace", self.place.namespace, label)
-        self.place.kubectl("apply", f"--filename={ROOT / 'k8s/base/default-deny.yaml'}")
+        for name in ("default-deny", "limits"):
+            self.place.kubectl("apply", f"--filename={ROOT / 'k8s/base' / name}.yaml")
+        # A quota that has not counted yet refuses every pod, or none.
+        wait_until(self._is_counted, "the quota's first count", seconds=QUOTA_SECONDS)
         return label
 
     def start_engines(self) -> str:
@@ -106,6 +110,10 @@ class PlatformInstall:
         ]
         require(not restarted, f"containers were restarted: {restarted}")
         return f"{len(pods)} pods"
+
+    def _is_counted(self) -> bool:
+        quotas = self.place.read("resourcequotas")["items"]
+        return bool(quotas) and all("pods" in quota.get("status", {}).get("used", {}) for quota in quotas)
 
     def _chart(self, service: str) -> tuple[str, ...]:
         chart = self.charts / service

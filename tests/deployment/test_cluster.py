@@ -190,43 +190,6 @@ def test_pipeline_is_of_the_group_that_may_when_it_comes_in(environment: str) ->
     assert policy["accessScope"] == {"type": "namespace", "namespaces": ["autodeal"]}
 
 
-def cpu(quantity: Any) -> float:
-    text = str(quantity)
-    return float(text[:-1]) / 1000 if text.endswith("m") else float(text)
-
-
-def mebibytes(quantity: str) -> float:
-    units = {"Mi": 1, "Gi": 1024}
-    return float(quantity[:-2]) * units[quantity[-2:]]
-
-
-@pytest.mark.parametrize("environment", [*ENVIRONMENTS, "dev"])
-def test_quota_has_room_for_the_charts_at_their_largest_when_rolled_out(environment: str) -> None:
-    quota = only(kustomized("base"), "ResourceQuota")["spec"]["hard"]
-    pods, cores, memory, limit = 0.0, 0.0, 0.0, 0.0
-    for service in SERVICES:
-        documents = rendered(service, environment)
-        largest = {
-            each["spec"]["scaleTargetRef"]["name"]: each["spec"].get("maxReplicas")
-            or each["spec"]["maxReplicaCount"]
-            for each in documents
-            if each["kind"] in {"HorizontalPodAutoscaler", "ScaledObject"}
-        }
-        for each in documents:
-            if each["kind"] != "Deployment":
-                continue
-            count = 1.25 * (largest.get(each["metadata"]["name"]) or each["spec"]["replicas"]) + 1
-            pods += count
-            for container in each["spec"]["template"]["spec"]["containers"]:
-                cores += count * cpu(container["resources"]["requests"]["cpu"])
-                memory += count * mebibytes(container["resources"]["requests"]["memory"])
-                limit += count * mebibytes(container["resources"]["limits"]["memory"])
-    assert pods <= int(quota["pods"])
-    assert cores <= cpu(quota["requests.cpu"])
-    assert memory <= mebibytes(quota["requests.memory"])
-    assert limit <= mebibytes(quota["limits.memory"])
-
-
 def test_verification_is_let_in_and_out_when_the_namespace_denies_by_default() -> None:
     job = read("k8s/verify/job.yaml")["spec"]["template"]
     labels = job["metadata"]["labels"]
