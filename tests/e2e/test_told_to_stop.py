@@ -25,8 +25,8 @@ from autodeal_devstack.stack.stack import probe_readiness
 pytestmark = pytest.mark.e2e
 
 IN_FLIGHT = 3
-DRAIN = {"HTTP_DRAIN_DELAY_SECONDS": "2", "HTTP_DRAIN_TIMEOUT_SECONDS": "15"}
-GRACE_SECONDS = 2 + 15 + 10
+DRAIN = {"HTTP_DRAIN_DELAY_SECONDS": "4", "HTTP_DRAIN_TIMEOUT_SECONDS": "40"}
+GRACE_SECONDS = 4 + 40 + 10
 """What docs/settings.md says that `serve` takes at most."""
 
 

@@ -6,9 +6,16 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from autodeal_messaging.deadlines import Deadline
 from autodeal_messaging.dynamodb.deadline_store import DynamoDeadlineStore
-from autodeal_messaging.dynamodb.write import DEADLINE_SHARDS, deadline_delete, deadline_put
+from autodeal_messaging.dynamodb.write import (
+    DEADLINE_SHARDS,
+    DEADLINE_SHARDS_READ,
+    deadline_delete,
+    deadline_put,
+)
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -29,11 +36,16 @@ async def finish(client: DynamoDBClient, table: str) -> None:
         await client.transact_write_items(TransactItems=[deadline_delete(table, "sale", subject, NOON)])
 
 
-async def test_deadlines_of_fewer_partitions_end_when_they_were_acted_on(
-    dynamodb_client: DynamoDBClient, created_table: str
+def test_deadlines_are_looked_for_wherever_they_are_written() -> None:
+    assert DEADLINE_SHARDS_READ >= DEADLINE_SHARDS
+
+
+@pytest.mark.parametrize("written", [1, DEADLINE_SHARDS * 4], ids=["fewer", "more"])
+async def test_deadlines_that_another_release_wrote_end_when_they_were_acted_on(
+    dynamodb_client: DynamoDBClient, created_table: str, written: int
 ) -> None:
-    await write(dynamodb_client, created_table, shards=DEADLINE_SHARDS // 4)
-    store = DynamoDeadlineStore(dynamodb_client, created_table)
+    await write(dynamodb_client, created_table, shards=written)
+    store = DynamoDeadlineStore(dynamodb_client, created_table, shards=DEADLINE_SHARDS * 4)
 
     assert await store.earliest(before=NOON, limit=100) == DUE
 
@@ -44,7 +56,7 @@ async def test_deadlines_of_fewer_partitions_end_when_they_were_acted_on(
 async def test_each_is_found_once_when_two_workers_bring_them_home(
     dynamodb_client: DynamoDBClient, created_table: str
 ) -> None:
-    await write(dynamodb_client, created_table, shards=DEADLINE_SHARDS // 4)
+    await write(dynamodb_client, created_table, shards=1)
     stores = [DynamoDeadlineStore(dynamodb_client, created_table) for _ in range(2)]
 
     looks = await asyncio.gather(*(store.earliest(before=NOON, limit=100) for store in stores))

@@ -13,6 +13,8 @@ from autodeal_messaging.disposable_clients import DisposableConsumer
 from autodeal_messaging.kafka_clients import make_consumer
 from autodeal_messaging.kafka_settings import KafkaSettings
 
+pytestmark = pytest.mark.integration
+
 FORMS_AGAIN_SECONDS = 30.0
 
 

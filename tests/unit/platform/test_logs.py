@@ -52,6 +52,17 @@ def test_line_is_left_out_when_it_is_less_severe_than_the_level(lines: Lines) ->
     assert lines() == []
 
 
+def test_the_row_that_a_statement_met_is_left_out_when_its_error_is_logged(lines: Lines) -> None:
+    refused = "duplicate key value\nDETAIL:  Key (cpf)=(12345678901) already exists.\nHINT:  Another one."
+    try:
+        raise RuntimeError(refused)
+    except RuntimeError as error:
+        get_logger("x").error("it.failed", exc_info=error)
+    (line,) = lines()
+    assert "12345678901" not in line["exception"]
+    assert "duplicate key value\nHINT:  Another one." in line["exception"]
+
+
 def test_nothing_of_an_entity_or_secret_is_written_when_one_is_logged(lines: Lines) -> None:
     get_logger("x").info("user.registered", person=Person("12345678901"), password=Secret("hunter2"))
     (line,) = lines()

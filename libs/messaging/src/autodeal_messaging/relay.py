@@ -150,7 +150,7 @@ class Relay:
             try:
                 await producer.start()
             except Exception as error:  # noqa: BLE001  # aiokafka raises more than its own errors here
-                self._reach.note_not_found()
+                self._reach.note_failure()
                 return error
             self._reach.note_found()
             self._round = RelayRound(

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 class KafkaReach:
     """What one relay knows of its way to Kafka.
 
-    It cannot send once nothing got through for `give_up_seconds` while something waited, and is given
+    It cannot send once nothing got through for `give_up_seconds` after a first failure, and is given
     another chance when a new client finds Kafka. What Kafka itself refuses is no such failure, for other
     relays would be told the same.
     """
@@ -38,8 +38,8 @@ class KafkaReach:
             self._failing_since = None
             log.info("relay.kafka_found_again", relay=self._name)
 
-    def note_not_found(self) -> None:
-        """Note that a new client did not find Kafka, or was not let in."""
+    def note_failure(self) -> None:
+        """Note that a new client did not find Kafka, or was not let in, or that its sends failed."""
         if self._failing_since is None:
             self._failing_since = self._now()
         elif self.can_send and self._now() - self._failing_since >= self._give_up_seconds:
@@ -53,7 +53,7 @@ class KafkaReach:
         if ended.acknowledged_count or ended.had_nothing_to_send or _is_answer(ended.failure):
             self._failing_since = None
         if ended.failure is not None and not _is_answer(ended.failure):
-            self.note_not_found()
+            self.note_failure()
 
     def next_pause_seconds(self) -> float:
         """Return how long to do without shards before Kafka is tried again."""

@@ -42,8 +42,8 @@ class RelayLimits:
     """The pause after a failure, of Kafka's or the store's; it doubles while nothing gets through."""
     retry_maximum_seconds: float = 5.0
     give_up_seconds: float = 18.0
-    """So long may nothing get through while something waits; then the shards go to relays that can send.
-    Three leases: a broker that restarts, or a leader that moves, is back by then."""
+    """How long after the first failure nothing may get through while something waits; then the shards go to
+    relays that can send. Three leases: a broker that restarts, or a leader that moves, is back by then."""
     aside_first_seconds: float = 6.0
     """The pause without shards before Kafka is tried again; it doubles while nothing gets through."""
     aside_maximum_seconds: float = 60.0

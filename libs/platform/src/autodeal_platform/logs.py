@@ -7,6 +7,7 @@ is written as its type's name, so that no personal data slips through.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ _QUIET_LOGGERS: Final = (
 )
 """Libraries whose info and debug lines tell us nothing, or tell too much (request bodies)."""
 
+_ROW_DETAIL: Final = re.compile(r"\nDETAIL: .*")
+
 _encoder = msgspec.json.Encoder(enc_hook=lambda value: f"<{type(value).__name__}>")
 
 
@@ -43,6 +46,7 @@ def configure_logging(service: str, level: str, stream: BinaryIO | None = None) 
             structlog.contextvars.merge_contextvars,
             _Stamp(service),
             structlog.processors.format_exc_info,
+            _hide_rows,
             _render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(severity),
@@ -78,6 +82,13 @@ class _Stamp:
         stamped.update(bound_ids())
         stamped.update(event)
         return stamped
+
+
+def _hide_rows(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leave out what PostgreSQL tells of the row that a statement met: it may be anybody's."""
+    if isinstance(told := event.get("exception"), str):
+        event["exception"] = _ROW_DETAIL.sub("", told)
+    return event
 
 
 def _render(_logger: WrappedLogger, _method: str, event: MutableMapping[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from autodeal_messaging.deadlines import Deadline
 from autodeal_messaging.dynamodb.write import (
     DEADLINE_SHARDS,
+    DEADLINE_SHARDS_READ,
     deadline_key,
     deadline_partition,
     sortable_time,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:  # the stubs are not installed in production
 class DynamoDeadlineStore:
     """Queries each shard for its soonest deadlines, strongly consistent."""
 
-    def __init__(self, client: DynamoDBClient, table: str, *, shards: int = DEADLINE_SHARDS) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, *, shards: int = DEADLINE_SHARDS_READ) -> None:
         self._client = client
         self._table = table
         self._shards = shards
@@ -52,7 +53,7 @@ class DynamoDeadlineStore:
         return [await self._read(item) for item in page["Items"]]
 
     async def _read(self, item: dict[str, AttributeValueTypeDef]) -> Deadline:
-        """Return an item's deadline; one that a release with fewer shards wrote is brought home before.
+        """Return an item's deadline; one that another release put elsewhere is brought home before.
 
         The handler deletes it from where this release would have put it: left elsewhere, it would be
         due for ever.

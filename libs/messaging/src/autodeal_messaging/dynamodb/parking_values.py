@@ -2,7 +2,8 @@
 
 The pieces come and go in the transaction of their record, so none outlives it. One transaction has room
 for 4 MB; the pieces of values beyond that, which no topic takes unless its limit was raised fourfold, are
-written before their record and deleted after it. Only of those a process that dies in between leaves some.
+written before their record and deleted after it. Only of those some are left by a process that dies in
+between, or by a record that comes again.
 """
 
 from __future__ import annotations

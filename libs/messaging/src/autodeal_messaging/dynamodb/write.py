@@ -18,11 +18,14 @@ if TYPE_CHECKING:  # the stubs are not installed in production
 OUTBOX_SHARDS = 8
 """Shards of an outbox unless a service says otherwise. Each costs one query per poll."""
 DEADLINE_SHARDS = 4
-"""Partitions over which deadlines are spread. Each costs one query per second of each worker, and takes
-1,000 write units a second.
+"""Partitions over which deadlines are written. Each takes 1,000 write units a second.
 
-It may grow: readers bring home what a release with fewer wrote. First a release whose `DynamoDeadlineStore`
-reads the new number, then one that writes it: else a roll-back would leave deadlines where nobody looks."""
+It may grow: first a release that raises `DEADLINE_SHARDS_READ`, then one that raises this. Readers bring
+home what other releases wrote elsewhere; were both raised at once, a roll-back would leave deadlines where
+nobody looks."""
+DEADLINE_SHARDS_READ = 4
+"""Partitions in which deadlines are looked for: no fewer than are written to. Each costs one query a second
+of each worker."""
 
 
 def outbox_put(
