@@ -22,6 +22,8 @@ from autodeal_messaging.postgres.outbox_store import Position, PostgresOutboxSto
 from autodeal_messaging.relay import Relay
 
 REPORT_SECONDS = 0.02
+QUIET_SECONDS = 0.5
+"""How often to look for something to report when nothing is deleted: looking costs CPU, which is measured."""
 
 
 class CountingStore(PostgresOutboxStore):
@@ -29,10 +31,15 @@ class CountingStore(PostgresOutboxStore):
 
     deleted = 0
 
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.busy = asyncio.Event()
+
     async def delete(self, positions: Sequence[Position]) -> None:
         """Delete, then count."""
         await super().delete(positions)
         self.deleted += len(positions)
+        self.busy.set()
 
 
 async def _report(store: CountingStore) -> None:
@@ -43,6 +50,10 @@ async def _report(store: CountingStore) -> None:
             sys.stdout.write(f"{store.deleted} {len(store.held)} {time.process_time():.4f}\n")
             sys.stdout.flush()
             said = now
+        store.busy.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_SECONDS):
+                await store.busy.wait()
         await asyncio.sleep(REPORT_SECONDS)
 
 
